@@ -1,1 +1,16 @@
-//! sandbox
+//! A local, faithful Meta: Send API, conversation and profile reads, signed webhooks, and a control interface.
+//! The demo and the tests talk to it over HTTP only; it shares no type with the client it stands in for.
+
+mod clock;
+mod config;
+mod connection;
+mod control;
+mod faults;
+mod graph;
+mod ids;
+mod server;
+mod webhook;
+mod world;
+
+pub use config::{Batch, Config, SignWith};
+pub use server::{Running, Sandbox, run};

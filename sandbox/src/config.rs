@@ -1,0 +1,172 @@
+//! What can be set: app ids and secrets, webhook addresses, and the switches of Meta's varying behaviour.
+//! One type serves the program that starts the sandbox and the settings of the control interface, so both know the same.
+
+use std::fmt::{self, Debug, Formatter};
+
+use serde::{Deserialize, Serialize};
+
+/// Which app secret signs webhooks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SignWith {
+    /// Instagram Login accounts with the Instagram secret, everything else with the Meta secret.
+    Product,
+    /// Always the Instagram app secret.
+    Instagram,
+    /// Always the Meta app secret.
+    Meta,
+    /// A secret nobody has.
+    Wrong,
+}
+
+/// Several updates in one POST: up to `max_events`, or what came within `max_ms`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Batch {
+    /// 1 to 1000, Meta's own limit.
+    pub max_events: usize,
+    /// How long the first update may wait for company.
+    pub max_ms: u64,
+}
+
+/// Settings of a sandbox; all of them can be changed while it runs.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
+pub struct Config {
+    /// Where webhooks of object `instagram` go; unset: they are not sent.
+    pub webhook_url_instagram: Option<String>,
+    /// Where webhooks of object `page` go; unset: they are not sent.
+    pub webhook_url_facebook: Option<String>,
+    /// App id of the Facebook Login product.
+    pub meta_app_id: String,
+    /// App secret of the Facebook Login product.
+    pub meta_app_secret: String,
+    /// App id of the Instagram Login product.
+    pub instagram_app_id: String,
+    /// App secret of the Instagram Login product.
+    pub instagram_app_secret: String,
+    /// Seed of everything random: ids, rates of faults.
+    pub seed: u64,
+    /// Which secret signs webhooks.
+    pub sign_with: SignWith,
+    /// Collect updates into one POST.
+    pub batch: Option<Batch>,
+    /// Instagram echoes of our sends carry the app id (Messenger's always do).
+    pub instagram_echo_app_id: bool,
+    /// The "Require App Secret" switch of the app.
+    pub require_appsecret_proof: bool,
+    /// Usage headers appear after this many calls for an account.
+    pub usage_headers_after: u64,
+    /// The Graph version of calls that name none.
+    pub default_version: String,
+    /// How long after the Send answer the echo leaves.
+    pub echo_delay_ms: u64,
+    /// How long a webhook receiver may take to answer.
+    pub answer_budget_ms: u64,
+    /// How many webhook POSTs may be under way at once.
+    pub delivery_concurrency: usize,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            webhook_url_instagram: None,
+            webhook_url_facebook: None,
+            meta_app_id: "100000000000001".to_owned(),
+            meta_app_secret: "sandbox-meta-app-secret".to_owned(),
+            instagram_app_id: "200000000000002".to_owned(),
+            instagram_app_secret: "sandbox-instagram-app-secret".to_owned(),
+            seed: 1,
+            sign_with: SignWith::Product,
+            batch: None,
+            instagram_echo_app_id: false,
+            require_appsecret_proof: false,
+            usage_headers_after: 100,
+            default_version: "v25.0".to_owned(),
+            echo_delay_ms: 20,
+            answer_budget_ms: 5_000,
+            delivery_concurrency: 64,
+        }
+    }
+}
+
+impl Debug for Config {
+    // A program may set secrets of its own here, so they stay out of logs.
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Config")
+            .field("webhook_url_instagram", &self.webhook_url_instagram)
+            .field("webhook_url_facebook", &self.webhook_url_facebook)
+            .field("meta_app_id", &self.meta_app_id)
+            .field("instagram_app_id", &self.instagram_app_id)
+            .field("seed", &self.seed)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Config {
+    /// The first thing wrong with these settings, as a sentence.
+    pub(crate) fn problem(&self) -> Option<String> {
+        let addresses = [&self.webhook_url_instagram, &self.webhook_url_facebook];
+        if let Some(url) = addresses.into_iter().flatten().find(|url| !is_local(url)) {
+            return Some(format!("{url} is not an http address on this machine"));
+        }
+        if self
+            .batch
+            .is_some_and(|batch| !(1..=1000).contains(&batch.max_events))
+        {
+            return Some("batch.maxEvents must be 1 to 1000".to_owned());
+        }
+        if !(1..=1024).contains(&self.delivery_concurrency) {
+            return Some("deliveryConcurrency must be 1 to 1024".to_owned());
+        }
+        if !crate::graph::versions::is_version(&self.default_version) {
+            return Some("defaultVersion looks like v25.0".to_owned());
+        }
+        None
+    }
+}
+
+/// The sandbox must never call out: an address is taken only when it cannot leave this machine.
+fn is_local(url: &str) -> bool {
+    reqwest::Url::parse(url).is_ok_and(|url| {
+        url.scheme() == "http"
+            && url.host_str().is_some_and(|host| {
+                let host = host.trim_start_matches('[').trim_end_matches(']');
+                host == "localhost"
+                    || host
+                        .parse::<std::net::IpAddr>()
+                        .is_ok_and(|ip| ip.is_loopback())
+            })
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_this_machine_is_called() {
+        for url in [
+            "http://127.0.0.1:1/a",
+            "http://localhost/",
+            "http://[::1]:9/x",
+        ] {
+            assert!(is_local(url), "{url}");
+        }
+        for url in [
+            "http://example.test/",
+            "https://127.0.0.1/",
+            "http://10.0.0.1/",
+            "http://127.0.0.1.example.test/",
+            "x",
+        ] {
+            assert!(!is_local(url), "{url}");
+        }
+    }
+
+    #[test]
+    fn secrets_stay_out_of_logs() {
+        assert!(!format!("{:?}", Config::default()).contains("secret\": \"sandbox"));
+        assert!(!format!("{:?}", Config::default()).contains("sandbox-meta"));
+    }
+}

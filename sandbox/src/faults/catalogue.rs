@@ -1,0 +1,317 @@
+//! Every fault by name: what it does, where it acts, and its parameters with their defaults.
+//! One table, from which validation, the control interface's catalogue and the README's list are drawn.
+
+use serde_json::{Map, Value, json};
+
+/// Where a fault acts; of each group at most one fires at a time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Group {
+    /// The send is refused or disturbed before it is accepted.
+    Refusal,
+    /// The send is accepted and its answer is disturbed.
+    Answer,
+    /// The echo of an accepted send.
+    Echo,
+    /// A read of conversations or profiles.
+    Read,
+    /// A webhook event as it is made.
+    Event,
+    /// One attempt to deliver a webhook.
+    Attempt,
+}
+
+impl Group {
+    /// The name in lists.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Refusal => "send, before it is accepted",
+            Self::Answer => "send, its answer",
+            Self::Echo => "send, its echo",
+            Self::Read => "reads",
+            Self::Event => "webhook event",
+            Self::Attempt => "webhook attempt",
+        }
+    }
+}
+
+/// One line of the table.
+#[derive(Debug)]
+pub(crate) struct Fault {
+    /// The name in the control interface.
+    pub(crate) name: &'static str,
+    /// Where it acts.
+    pub(crate) group: Group,
+    /// Parameters and their defaults, as JSON.
+    pub(crate) params: &'static str,
+    /// What one sees.
+    pub(crate) what: &'static str,
+}
+
+const fn fault(
+    name: &'static str,
+    group: Group,
+    params: &'static str,
+    what: &'static str,
+) -> Fault {
+    Fault {
+        name,
+        group,
+        params,
+        what,
+    }
+}
+
+/// The table.
+pub(crate) const CATALOGUE: &[Fault] = &[
+    fault(
+        "rate_limit",
+        Group::Refusal,
+        r#"{"code":613,"minutes":1}"#,
+        "throttled: code 613, 4 or 80006 (any), HTTP 400, with usage headers and `estimated_time_to_regain_access` = minutes",
+    ),
+    fault(
+        "http_429",
+        Group::Refusal,
+        r#"{"code":4}"#,
+        "HTTP 429 with the envelope of code 4",
+    ),
+    fault(
+        "token_revoked",
+        Group::Refusal,
+        "{}",
+        "190/460, HTTP 400; that call only",
+    ),
+    fault(
+        "token_expired",
+        Group::Refusal,
+        "{}",
+        "190/463, HTTP 400; that call only",
+    ),
+    fault(
+        "permission_lost",
+        Group::Refusal,
+        "{}",
+        "code 10 without subcode, HTTP 403",
+    ),
+    fault(
+        "account_restricted",
+        Group::Refusal,
+        "{}",
+        "10/1893063, HTTP 403",
+    ),
+    fault(
+        "recipient_unavailable",
+        Group::Refusal,
+        "{}",
+        "551/1545041, HTTP 400",
+    ),
+    fault(
+        "window_closed_false",
+        Group::Refusal,
+        "{}",
+        "the window error (10/2534022, Messenger 10/2018278) although the window is open",
+    ),
+    fault(
+        "capability",
+        Group::Refusal,
+        "{}",
+        "(#3), HTTP 400: the app lacks Advanced Access",
+    ),
+    fault(
+        "transient",
+        Group::Refusal,
+        "{}",
+        "code 2, is_transient, HTTP 500",
+    ),
+    fault("code1", Group::Refusal, "{}", "code 1, HTTP 500"),
+    fault(
+        "html_502",
+        Group::Refusal,
+        "{}",
+        "HTTP 502 with an HTML page",
+    ),
+    fault(
+        "error_in_200",
+        Group::Refusal,
+        r#"{"code":2}"#,
+        "an error envelope under HTTP 200; not accepted",
+    ),
+    fault(
+        "timeout_before_accept",
+        Group::Refusal,
+        r#"{"ms":30000}"#,
+        "never accepted; hangs, then the connection is closed",
+    ),
+    fault(
+        "hold_before_accept",
+        Group::Refusal,
+        "{}",
+        "held until POST /sandbox/release, then taken normally if the caller is still there",
+    ),
+    fault(
+        "slow_answer",
+        Group::Answer,
+        r#"{"ms":10000}"#,
+        "accepted; answer and echo come late",
+    ),
+    fault(
+        "answer_lost",
+        Group::Answer,
+        r#"{"how":"reset"}"#,
+        "accepted, echo sent; the connection is reset (how: `reset`) or closed (`close`) without an answer",
+    ),
+    fault(
+        "timeout_after_accept",
+        Group::Answer,
+        r#"{"ms":30000}"#,
+        "accepted, echo sent; hangs, then the connection is closed",
+    ),
+    fault(
+        "reset_mid_response",
+        Group::Answer,
+        r#"{"how":"close"}"#,
+        "accepted, echo sent; half of the body, then closed or reset",
+    ),
+    fault(
+        "answer_without_message_id",
+        Group::Answer,
+        "{}",
+        "accepted, echo sent; the answer has only recipient_id",
+    ),
+    fault(
+        "hold_answer",
+        Group::Answer,
+        "{}",
+        "accepted, echo sent; the answer is held until POST /sandbox/release",
+    ),
+    fault(
+        "echo_before_answer",
+        Group::Echo,
+        "{}",
+        "the echo is delivered and answered before the Send answer leaves",
+    ),
+    fault("no_echo", Group::Echo, "{}", "no echo at all"),
+    fault(
+        "echo_late",
+        Group::Echo,
+        r#"{"ms":2000}"#,
+        "the echo leaves ms after the answer",
+    ),
+    fault(
+        "reads_fail",
+        Group::Read,
+        "{}",
+        "conversation and profile reads answer code 2, is_transient, HTTP 500",
+    ),
+    fault(
+        "duplicate",
+        Group::Event,
+        r#"{"copies":1}"#,
+        "the same bytes are delivered again, `copies` times, at once",
+    ),
+    fault(
+        "reorder",
+        Group::Event,
+        r#"{"ms":1000}"#,
+        "held back until the account's next event has been answered, at most ms",
+    ),
+    fault(
+        "delay",
+        Group::Event,
+        r#"{"ms":1000}"#,
+        "delivered ms later; what comes after overtakes it",
+    ),
+    fault(
+        "spurious_edit",
+        Group::Event,
+        "{}",
+        "after a customer's DM also a message_edit with num_edit 0, without sender and recipient",
+    ),
+    fault(
+        "bad_signature",
+        Group::Attempt,
+        "{}",
+        "this attempt is signed with a secret nobody has",
+    ),
+    fault(
+        "sha1_only",
+        Group::Attempt,
+        "{}",
+        "this attempt carries only X-Hub-Signature",
+    ),
+];
+
+/// The line of that name.
+pub(crate) fn find(name: &str) -> Option<&'static Fault> {
+    CATALOGUE.iter().find(|fault| fault.name == name)
+}
+
+/// All names, for the error that lists them.
+pub(crate) fn names() -> Vec<&'static str> {
+    CATALOGUE.iter().map(|fault| fault.name).collect()
+}
+
+impl Fault {
+    /// The parameters with their defaults.
+    pub(crate) fn defaults(&self) -> Map<String, Value> {
+        serde_json::from_str(self.params).unwrap_or_default()
+    }
+
+    /// The line as the control interface shows it.
+    pub(crate) fn to_json(&self) -> Value {
+        json!({"name": self.name, "group": self.group.name(), "params": self.defaults(), "what": self.what})
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fmt::Write;
+
+    use super::*;
+
+    fn table() -> String {
+        let mut text =
+            String::from("| Fault | Acts on | Parameters | What one sees |\n|---|---|---|---|\n");
+        for fault in CATALOGUE {
+            let params = if fault.params == "{}" {
+                String::new()
+            } else {
+                format!("`{}`", fault.params)
+            };
+            writeln!(
+                text,
+                "| `{}` | {} | {params} | {} |",
+                fault.name,
+                fault.group.name(),
+                fault.what
+            )
+            .unwrap();
+        }
+        text
+    }
+
+    #[test]
+    fn readme_lists_the_table() {
+        let readme = include_str!("../../README.md");
+        let table = table();
+        assert!(
+            readme.contains(&table),
+            "put this between the fault markers of sandbox/README.md:\n{table}"
+        );
+    }
+
+    #[test]
+    fn names_are_unique_and_parameters_are_objects() {
+        let mut names = names();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), CATALOGUE.len());
+        for fault in CATALOGUE {
+            assert!(
+                serde_json::from_str::<Map<String, Value>>(fault.params).is_ok(),
+                "{}",
+                fault.name
+            );
+        }
+    }
+}
