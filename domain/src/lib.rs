@@ -1,1 +1,12 @@
-//! domain
+//! The rules of Retail Assist: what a shop may do, what is stored, what is answered and when. No HTTP and no queue: a
+//! function here does its work in the caller's transaction and returns what happened; the caller enqueues what follows.
+
+pub mod clock;
+pub mod context;
+pub mod db;
+pub mod id;
+pub mod settings;
+pub mod vault;
+
+pub use context::Context;
+pub use id::OrganizationId;
