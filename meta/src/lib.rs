@@ -1,1 +1,25 @@
-//! meta
+//! Meta's interfaces: webhook payloads and signatures, signed requests, the Send API, errors and their classes.
+//! This crate knows Meta and nothing of the product, so that everything Meta may change stands in one place.
+
+mod json;
+mod redact;
+
+pub mod class;
+pub mod client;
+pub mod error;
+pub mod messaging;
+pub mod signature;
+pub mod signed_request;
+pub mod usage;
+pub mod webhook;
+
+pub use class::{Classified, ErrorClass, Operation, classify};
+pub use client::{MetaClient, Settings, SettingsError, Timeouts};
+pub use error::{Cause, GraphError};
+pub use messaging::{
+    Content, ConversationMessage, Route, SendError, SendRequest, Sent, Tag, TextLimit, text_limit,
+};
+pub use signature::{AppSecrets, SignatureError, appsecret_proof};
+pub use signed_request::{SignedRequest, SignedRequestError};
+pub use usage::{BusinessUsage, Usage};
+pub use webhook::{Delivery, Event, EventBody, MalformedBody, Message, MessageKind, Object};
