@@ -1,11 +1,22 @@
 //! The rules of Retail Assist: what a shop may do, what is stored, what is answered and when. No HTTP and no queue: a
 //! function here does its work in the caller's transaction and returns what happened; the caller enqueues what follows.
 
+pub mod api_keys;
+pub mod audit;
 pub mod clock;
+pub mod connections;
 pub mod context;
 pub mod db;
 pub mod id;
+pub mod inbox;
+pub mod organizations;
+pub mod password;
+pub mod plans;
+pub mod sessions;
 pub mod settings;
+pub mod sign_in;
+pub mod usage;
+pub mod users;
 pub mod vault;
 
 pub use context::Context;

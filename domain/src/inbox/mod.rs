@@ -1,0 +1,3 @@
+//! The inbox: what contacts and shops wrote to each other. Storing and reading have a file each.
+
+pub mod threads;
