@@ -3,6 +3,8 @@
 
 mod rule;
 mod table;
+#[cfg(test)]
+mod tests;
 
 pub use rule::{Codes, Http, Rule};
 pub use table::RULES;

@@ -43,28 +43,85 @@ pub struct Rule {
     pub kind: Option<&'static str>,
     /// Part of Meta's message, without regard to case. Texts change: only where no number tells (§8.1).
     pub text: Option<&'static str>,
-    /// Meta's `is_transient`.
-    pub transient: Option<bool>,
+    /// Only when Meta says `is_transient`.
+    pub transient: bool,
     /// What it means.
     pub class: ErrorClass,
     /// What happened and what helps, for the person who has to deal with it.
     pub hint: &'static str,
 }
 
+/// The row that applies to everything; the rows of the table state their difference from it.
+pub(super) const ANY: Rule = Rule {
+    operations: &[],
+    causes: &[],
+    http: Http::Any,
+    codes: Codes::Any,
+    subcodes: &[],
+    kind: None,
+    text: None,
+    transient: false,
+    class: ErrorClass::Permanent,
+    hint: "",
+};
+
 impl Rule {
-    /// A row that applies to everything, to state the others by difference.
-    pub(super) const fn new(class: ErrorClass, hint: &'static str) -> Self {
+    pub(super) const fn at(self, operations: &'static [Operation]) -> Self {
+        Self { operations, ..self }
+    }
+
+    pub(super) const fn cause(self, causes: &'static [Cause]) -> Self {
+        Self { causes, ..self }
+    }
+
+    pub(super) const fn http(self, http: Http) -> Self {
+        Self { http, ..self }
+    }
+
+    pub(super) const fn codes(self, codes: &'static [i64]) -> Self {
         Self {
-            operations: &[],
-            causes: &[],
-            http: Http::Any,
-            codes: Codes::Any,
-            subcodes: &[],
-            kind: None,
-            text: None,
-            transient: None,
+            codes: Codes::Of(codes),
+            ..self
+        }
+    }
+
+    pub(super) const fn code_range(self, first: i64, last: i64) -> Self {
+        Self {
+            codes: Codes::Range(first, last),
+            ..self
+        }
+    }
+
+    pub(super) const fn subcodes(self, subcodes: &'static [i64]) -> Self {
+        Self { subcodes, ..self }
+    }
+
+    pub(super) const fn kind(self, kind: &'static str) -> Self {
+        Self {
+            kind: Some(kind),
+            ..self
+        }
+    }
+
+    pub(super) const fn text(self, text: &'static str) -> Self {
+        Self {
+            text: Some(text),
+            ..self
+        }
+    }
+
+    pub(super) const fn transient(self) -> Self {
+        Self {
+            transient: true,
+            ..self
+        }
+    }
+
+    pub(super) const fn means(self, class: ErrorClass, hint: &'static str) -> Self {
+        Self {
             class,
             hint,
+            ..self
         }
     }
 
@@ -82,9 +139,7 @@ impl Rule {
                 .kind
                 .is_none_or(|kind| error.kind.as_deref() == Some(kind))
             && self.text.is_none_or(|text| contains(&error.message, text))
-            && self
-                .transient
-                .is_none_or(|transient| error.is_transient == transient)
+            && (!self.transient || error.is_transient)
     }
 }
 

@@ -3,6 +3,8 @@
 
 mod answer;
 mod settings;
+#[cfg(test)]
+mod tests;
 
 use std::fmt;
 use std::sync::Arc;

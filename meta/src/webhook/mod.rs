@@ -8,6 +8,8 @@ mod message;
 mod message_kind;
 mod read;
 mod repair;
+#[cfg(test)]
+mod tests;
 mod time;
 
 pub(crate) use time::from_text as moment;
