@@ -56,22 +56,23 @@ fn redact_word(word: &str, out: &mut String) {
 /// Replaces the runs of token characters that look like a secret, and every value after `=`.
 fn redact_runs(text: &str, out: &mut String) {
     let mut rest = text;
-    let mut after_equals = false;
     while let Some(first) = rest.chars().next() {
-        let end = rest.find(|c: char| !is_token_char(c)).unwrap_or(rest.len());
-        if end == 0 {
-            out.push(first);
-            after_equals = first == '=';
-            rest = &rest[first.len_utf8()..];
-            continue;
-        }
-        let run = &rest[..end];
-        out.push_str(if after_equals || looks_secret(run) {
-            REDACTED
-        } else {
-            run
-        });
-        after_equals = false;
+        let (kept, end) = match first {
+            '=' => {
+                out.push('=');
+                let end = rest
+                    .find(['&', ',', ';', '"', '\'', ')'])
+                    .unwrap_or(rest.len());
+                (if end == 1 { "" } else { REDACTED }, end)
+            }
+            first if is_token_char(first) => {
+                let end = rest.find(|c| !is_token_char(c)).unwrap_or(rest.len());
+                let run = &rest[..end];
+                (if looks_secret(run) { REDACTED } else { run }, end)
+            }
+            first => (&rest[..first.len_utf8()], first.len_utf8()),
+        };
+        out.push_str(kept);
         rest = &rest[end..];
     }
 }
@@ -131,6 +132,7 @@ mod tests {
                 "client_secret=short&code=AQ",
                 "client_secret=[redacted]&code=[redacted]",
             ),
+            ("code=AQ.b/c, state=", "code=[redacted], state="),
             ("key 0123456789abcdef0123456789abcdef", "key [redacted]"),
             ("app 1234567890|abcdefghij_klmn", "app [redacted]"),
             ("a\n\u{0}b", "a b"),

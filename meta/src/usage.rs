@@ -88,7 +88,7 @@ pub(crate) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
 fn business(header: &str) -> Vec<BusinessUsage> {
     let fields = Fields::parse(header).unwrap_or_default();
     let mut found = Vec::new();
-    for id in fields.keys() {
+    for id in fields.keys().take(MAX_BUSINESS) {
         // Documented as an array; one object is taken for an array of one.
         let Some(raw) = fields.get(id) else { continue };
         for raw in json::elements(raw).unwrap_or_else(|| vec![raw]) {

@@ -1,94 +1,17 @@
-//! The client against servers that misbehave in every way a network knows.
-//! Two things must hold always: how far a call came is told truthfully, and no token shows anywhere.
+//! Answers that arrive whole: taken, refused, contradictory, or no answers at all.
+//! Where a call goes, what it carries, and what is made of what comes back.
 
 use std::time::Duration;
 
 use secrecy::SecretString;
 use serde_json::json;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpListener;
 use wiremock::matchers::{body_json, header, method, path, query_param, query_param_is_missing};
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
+use super::{PATIENCE, PROOF, TOKEN, answering, class, client, failure, send};
 use crate::class::{ErrorClass, Operation, classify};
-use crate::client::{MetaClient, Settings, Timeouts};
-use crate::error::{Cause, GraphError};
-use crate::messaging::{Content, Route, SendError, SendRequest, Sent};
-
-const TOKEN: &str = "EAAsandboxToken";
-const PROOF: &str = "6aa068f36ff8f29a60c2a4d1c05d5c2195456fe94c872fb905534501eed8f76c";
-
-fn client(base: &str) -> MetaClient {
-    let timeouts = Timeouts {
-        connect: Duration::from_secs(2),
-        total: Duration::from_millis(400),
-    };
-    let settings = Settings {
-        facebook_graph_url: base.to_owned(),
-        instagram_graph_url: format!("{base}/ig/"),
-        meta_app_secret: Some(SecretString::from("sandbox_app_secret_0123456789abcdef")),
-        timeouts,
-        ..Settings::default()
-    };
-    MetaClient::new(settings).unwrap()
-}
-
-async fn send(base: &str, route: Route) -> Result<Sent, SendError> {
-    let token = SecretString::from(TOKEN);
-    let content = Content::Text("hi");
-    let request = SendRequest {
-        route,
-        token: &token,
-        recipient: "9",
-        content,
-        metadata: None,
-        tag: None,
-    };
-    let client = client(base);
-    assert!(!format!("{client:?}").contains("sandbox_app_secret"));
-    let result = client.send(request).await;
-    if let Err(error) = &result {
-        for shown in [
-            format!("{error:?}"),
-            format!("{error}"),
-            format!("{:#?}", error.error),
-        ] {
-            assert!(!shown.contains(TOKEN) && !shown.contains(PROOF), "{shown}");
-        }
-    }
-    result
-}
-
-async fn failure(base: &str) -> GraphError {
-    send(base, Route::FacebookPage).await.unwrap_err().error
-}
-
-fn class(error: &GraphError) -> ErrorClass {
-    classify(Operation::Send, error).class
-}
-
-async fn answering(template: ResponseTemplate) -> MockServer {
-    let server = MockServer::start().await;
-    Mock::given(method("POST"))
-        .respond_with(template)
-        .expect(1)
-        .mount(&server)
-        .await;
-    server
-}
-
-/// A server that reads the request, writes these bytes, and hangs up.
-async fn raw(answer: &'static [u8]) -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    tokio::spawn(async move {
-        let (mut stream, _) = listener.accept().await.unwrap();
-        let mut buffer = [0; 4096];
-        let _ = stream.read(&mut buffer).await;
-        let _ = stream.write_all(answer).await;
-    });
-    format!("http://{address}")
-}
+use crate::error::Cause;
+use crate::messaging::Route;
 
 #[tokio::test]
 async fn a_message_is_taken() {
@@ -243,87 +166,7 @@ async fn redirects_are_not_followed() {
     assert!(elsewhere.received_requests().await.unwrap().is_empty());
 }
 
-#[tokio::test]
-async fn an_answer_that_never_comes() {
-    let server = answering(ResponseTemplate::new(200).set_delay(Duration::from_secs(5))).await;
-    let error = failure(&server.uri()).await;
-    assert_eq!(
-        (error.cause, class(&error)),
-        (Cause::Timeout, ErrorClass::UnknownOutcome)
-    );
-}
-
-#[tokio::test]
-async fn an_answer_that_breaks_off() {
-    let cases: [&[u8]; 4] = [
-        b"",
-        b"HTTP/1.1 200",
-        b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n{\"message_id\":",
-        b"no http at all\r\n\r\n",
-    ];
-    for answer in cases {
-        let error = failure(&raw(answer).await).await;
-        assert_eq!(
-            (error.cause, class(&error)),
-            (Cause::Interrupted, ErrorClass::UnknownOutcome),
-            "{error}"
-        );
-    }
-}
-
-#[tokio::test]
-async fn an_answer_without_end() {
-    let body = format!(
-        r#"{{"message_id":"m","pad":"{}"}}"#,
-        "x".repeat(2 * 1024 * 1024)
-    );
-    let server = answering(ResponseTemplate::new(200).set_body_string(body)).await;
-    let error = failure(&server.uri()).await;
-    assert_eq!(
-        (error.cause, class(&error)),
-        (Cause::Interrupted, ErrorClass::UnknownOutcome)
-    );
-}
-
-#[tokio::test]
-async fn nothing_written_is_told_as_such() {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let closed = listener.local_addr().unwrap();
-    drop(listener);
-    let error = failure(&format!("http://{closed}")).await;
-    assert_eq!(
-        (error.cause, class(&error)),
-        (Cause::Connect, ErrorClass::Transient),
-        "{error}"
-    );
-    // TLS with a server that does not speak it.
-    let plain = raw(b"HTTP/1.1 400 Bad Request\r\n\r\n")
-        .await
-        .replace("http://", "https://");
-    let error = failure(&plain).await;
-    assert_eq!(
-        (error.cause, class(&error)),
-        (Cause::Connect, ErrorClass::Transient),
-        "{error}"
-    );
-    // A token that cannot stand in a header.
-    let token = SecretString::from("EAA\nbad");
-    let request = SendRequest {
-        route: Route::FacebookPage,
-        token: &token,
-        recipient: "9",
-        content: Content::Text("hi"),
-        metadata: None,
-        tag: None,
-    };
-    let error = client(&format!("http://{closed}"))
-        .send(request)
-        .await
-        .unwrap_err()
-        .error;
-    assert_eq!(error.cause, Cause::Connect);
-}
-
+/// A connection that was used before and closes under the second request: HTTP stacks like to repeat that one.
 #[tokio::test]
 async fn a_conversation_is_read_back() {
     let token = SecretString::from(TOKEN);
@@ -347,7 +190,7 @@ async fn a_conversation_is_read_back() {
             .expect(1)
             .mount(&server)
             .await;
-        let read = client(&server.uri())
+        let read = client(&server.uri(), PATIENCE)
             .conversation_messages(route, &token, "9", 5)
             .await
             .unwrap();
@@ -358,7 +201,7 @@ async fn a_conversation_is_read_back() {
         .respond_with(ResponseTemplate::new(200).set_body_string("{}"))
         .mount(&server)
         .await;
-    let error = client(&server.uri())
+    let error = client(&server.uri(), PATIENCE)
         .conversation_messages(Route::FacebookPage, &token, "9", 5)
         .await
         .unwrap_err();
