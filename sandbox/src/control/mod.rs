@@ -1,1 +1,110 @@
-//! To come.
+//! The control interface under `/sandbox`: playing customers and owners, looking at what happened, faults, clock.
+//! One table of paths, so that an unknown one and a wrong method are told apart.
+
+pub(crate) mod accounts;
+pub(crate) mod clock;
+pub(crate) mod deliver;
+pub(crate) mod error;
+pub(crate) mod faults;
+pub(crate) mod input;
+pub(crate) mod messages;
+pub(crate) mod reading;
+pub(crate) mod settings;
+
+use std::sync::Arc;
+
+use poem::{Request, Response};
+
+use crate::world::Shared;
+
+use self::{error::ControlError, input::Input};
+
+/// The page for a person.
+const PAGE: &str = include_str!("page.html");
+
+/// Answers one request.
+pub(crate) async fn answer(shared: &Arc<Shared>, request: &Request, body: &[u8]) -> Response {
+    let path = request.original_uri().path();
+    let input = Input::new(request, body);
+    let path = path.trim_start_matches("/sandbox").trim_matches('/');
+    if path.is_empty() && request.method() == "GET" {
+        return Response::builder()
+            .content_type("text/html; charset=utf-8")
+            .header(
+                "content-security-policy",
+                "default-src 'self'; style-src 'unsafe-inline'; script-src 'unsafe-inline'",
+            )
+            .body(PAGE);
+    }
+    match dispatch(shared, request.method().as_str(), path, &input).await {
+        Ok((status, value)) => error::json_response(status, &value),
+        Err(error) => error.into_response(),
+    }
+}
+
+type Answer = Result<(u16, serde_json::Value), ControlError>;
+
+async fn dispatch(shared: &Arc<Shared>, method: &str, path: &str, input: &Input) -> Answer {
+    let ok = |value| Ok((200, value));
+    match (method, path) {
+        ("POST", "deliver") => deliver::deliver(shared, input).await,
+        ("POST", "release") => ok(settings::release(shared)),
+        ("POST", "accounts") => shared.with(|world| accounts::save_account(world, input)),
+        ("GET", "accounts") => shared.read(|world| ok(accounts::list_accounts(world))),
+        ("POST", "customers") => shared.with(|world| accounts::save_customer(world, input)),
+        ("GET", "customers") => shared.read(|world| accounts::list_customers(world, input)),
+        ("POST", "messages") => shared.with(|world| messages::write(world, input)),
+        ("POST", "events") => shared.with(|world| messages::raw_event(world, input)),
+        ("POST", "owner-messages") => shared.with(|world| messages::write_as_owner(world, input)),
+        ("POST", "reactions") => shared.with(|world| messages::react(world, input)),
+        ("POST", "reads") => shared.with(|world| messages::read(world, input)),
+        ("POST", "receipts") => shared.with(|world| messages::receipt(world, input)),
+        ("POST", "unsends") => shared.with(|world| messages::unsend(world, input)),
+        ("POST", "edits") => shared.with(|world| messages::edit(world, input)),
+        ("GET", "thread") => shared.read(|world| reading::thread(world, input)),
+        ("GET", "sent") => shared.read(|world| reading::sent(world, input)),
+        ("GET", "deliveries") => shared.read(|world| reading::deliveries(world, input)),
+        ("GET", "counters") => {
+            let detail = input.query("detail") == Some("true");
+            shared.read(|world| ok(world.counters_json(detail)))
+        }
+        ("GET", "clock") => shared.read(|world| ok(clock::show(world))),
+        ("POST", "clock") => shared.with(|world| clock::change(world, input)),
+        ("GET", "faults/catalogue") => ok(faults::catalogue()),
+        ("GET", "faults") => shared.read(|world| ok(faults::list(world))),
+        ("POST", "faults") => shared.with(|world| faults::add(world, input)),
+        ("DELETE", "faults") => shared.with(|world| faults::remove(world, input)),
+        ("GET", "settings") => shared.read(|world| settings::show(world)),
+        ("POST", "settings") => shared.with(|world| settings::change(world, input)),
+        ("POST", "reset") => shared.with(|world| settings::reset(world, input)),
+        (_, known) if KNOWN.contains(&known) => Err(ControlError::method_not_allowed()),
+        _ => Err(ControlError::not_found(
+            "there is nothing at this path; see sandbox/README.md",
+        )),
+    }
+}
+
+/// Paths that exist, for the answer to a wrong method.
+const KNOWN: [&str; 21] = [
+    "",
+    "deliver",
+    "release",
+    "accounts",
+    "customers",
+    "messages",
+    "events",
+    "owner-messages",
+    "reactions",
+    "reads",
+    "receipts",
+    "unsends",
+    "edits",
+    "thread",
+    "sent",
+    "deliveries",
+    "counters",
+    "clock",
+    "faults",
+    "settings",
+    "reset",
+];

@@ -2,3 +2,7 @@
 //! Both are apart so that the table can be read at a glance.
 
 pub(crate) mod catalogue;
+pub(crate) mod engine;
+
+pub(crate) use catalogue::Group;
+pub(crate) use engine::{Faults, Fired};

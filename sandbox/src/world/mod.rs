@@ -1,1 +1,114 @@
-//! To come.
+//! The state of a sandbox, behind one mutex that is only ever taken inside a closure.
+//! So it can never be held across an await, and every change wakes the one task that delivers webhooks.
+
+pub(crate) mod accounts;
+pub(crate) mod counters;
+pub(crate) mod inbound;
+pub(crate) mod people;
+
+use std::sync::{Mutex, PoisonError};
+
+use rand::{SeedableRng, rngs::StdRng};
+use tokio::sync::{Notify, watch};
+
+use crate::{
+    clock::Clock, config::Config, connection::Connections, faults::Faults, ids::Ids,
+    webhook::queue::Queue,
+};
+
+use self::{accounts::Accounts, counters::Counters, people::Sent};
+
+/// Everything that changes.
+#[derive(Debug)]
+pub(crate) struct World {
+    pub(crate) config: Config,
+    pub(crate) clock: Clock,
+    pub(crate) rng: StdRng,
+    pub(crate) ids: Ids,
+    pub(crate) accounts: Accounts,
+    pub(crate) sent: Vec<Sent>,
+    /// Every DM from a customer, with the replies it got.
+    pub(crate) inbound: Vec<inbound::Inbound>,
+    pub(crate) queue: Queue,
+    pub(crate) faults: Faults,
+    pub(crate) counters: Counters,
+    /// Counts resets, so that what was under way before one is not taken for the new world's.
+    pub(crate) epoch: u64,
+}
+
+impl World {
+    fn new(config: Config) -> Self {
+        let rng = StdRng::seed_from_u64(config.seed);
+        Self {
+            config,
+            clock: Clock::default(),
+            rng,
+            ids: Ids::default(),
+            accounts: Accounts::default(),
+            sent: Vec::new(),
+            inbound: Vec::new(),
+            queue: Queue::default(),
+            faults: Faults::default(),
+            counters: Counters::default(),
+            epoch: 0,
+        }
+    }
+
+    /// An empty world with the same settings, and if wanted the same accounts and customers.
+    pub(crate) fn reset(&mut self, keep_accounts: bool) {
+        let mut fresh = Self::new(self.config.clone());
+        fresh.epoch = self.epoch + 1;
+        if keep_accounts {
+            fresh.accounts = std::mem::take(&mut self.accounts);
+            fresh.accounts.forget_messages();
+            // Ids go on counting: a message id of before must not come again.
+            fresh.ids = std::mem::take(&mut self.ids);
+        }
+        *self = fresh;
+    }
+}
+
+/// The world and what surrounds it.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    world: Mutex<World>,
+    /// Wakes the deliverer.
+    pub(crate) wake: Notify,
+    /// Counts releases of held answers.
+    pub(crate) release: watch::Sender<u64>,
+    pub(crate) connections: Connections,
+    /// Sends webhooks: no proxy, no redirects.
+    pub(crate) http: reqwest::Client,
+}
+
+impl Shared {
+    pub(crate) fn new(config: Config, connections: Connections) -> Result<Self, reqwest::Error> {
+        // Another part of the program may have chosen a provider already; any will do, only http is spoken.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let http = reqwest::Client::builder()
+            .no_proxy()
+            .redirect(reqwest::redirect::Policy::none())
+            .user_agent("facebookexternalua")
+            .pool_max_idle_per_host(64)
+            .build()?;
+        Ok(Self {
+            world: Mutex::new(World::new(config)),
+            wake: Notify::new(),
+            release: watch::Sender::new(0),
+            connections,
+            http,
+        })
+    }
+
+    /// Looks at the world.
+    pub(crate) fn read<R>(&self, look: impl FnOnce(&mut World) -> R) -> R {
+        look(&mut self.world.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Changes the world and wakes the deliverer.
+    pub(crate) fn with<R>(&self, change: impl FnOnce(&mut World) -> R) -> R {
+        let result = self.read(change);
+        self.wake.notify_one();
+        result
+    }
+}

@@ -1,0 +1,104 @@
+//! Query and body of a control request.
+//! Syntax errors are 400, shapes that do not fit are 422, with the place named.
+
+use poem::Request;
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
+
+use crate::{
+    graph::call::pairs,
+    world::{World, people::Place},
+};
+
+use super::error::ControlError;
+
+/// What a request brings.
+#[derive(Debug)]
+pub(crate) struct Input {
+    query: Map<String, Value>,
+    body: Vec<u8>,
+}
+
+impl Input {
+    pub(crate) fn new(request: &Request, body: &[u8]) -> Self {
+        let query = pairs(request.original_uri().query().unwrap_or_default());
+        Self {
+            query,
+            body: body.to_vec(),
+        }
+    }
+
+    pub(crate) fn query(&self, name: &str) -> Option<&str> {
+        self.query.get(name).and_then(Value::as_str)
+    }
+
+    pub(crate) fn required(&self, name: &str) -> Result<&str, ControlError> {
+        self.query(name)
+            .ok_or_else(|| ControlError::invalid(&format!("the query parameter {name} is missing")))
+    }
+
+    /// A number of the query.
+    pub(crate) fn number(&self, name: &str, default: usize) -> Result<usize, ControlError> {
+        match self.query(name) {
+            None => Ok(default),
+            Some(text) => text.parse().map_err(|_| {
+                ControlError::invalid(&format!(
+                    "the query parameter {name} must be a whole number"
+                ))
+            }),
+        }
+    }
+
+    /// The body; an empty one counts as `{}`.
+    pub(crate) fn json<T: DeserializeOwned>(&self) -> Result<T, ControlError> {
+        let body: &[u8] = if self.body.is_empty() {
+            b"{}"
+        } else {
+            &self.body
+        };
+        serde_json::from_slice(body).map_err(|error| {
+            let message = error.to_string();
+            if error.is_data() {
+                ControlError::invalid(&message)
+            } else {
+                ControlError::bad_json(&message)
+            }
+        })
+    }
+}
+
+/// The account with that id.
+pub(crate) fn account(world: &World, id: &str) -> Result<usize, ControlError> {
+    world
+        .accounts
+        .find(id)
+        .ok_or_else(|| ControlError::unknown_account(id))
+}
+
+/// The customer with that id at that account.
+pub(crate) fn place(
+    world: &World,
+    account_id: &str,
+    customer_id: &str,
+) -> Result<Place, ControlError> {
+    let account = account(world, account_id)?;
+    let person = world.accounts.get(account).person(customer_id);
+    let person = person.ok_or_else(|| ControlError::unknown_customer(customer_id))?;
+    Ok(Place { account, person })
+}
+
+/// The same, but whoever is not there yet becomes a customer.
+pub(crate) fn place_or_new(
+    world: &mut World,
+    account_id: &str,
+    customer_id: &str,
+) -> Result<Place, ControlError> {
+    let account = account(world, account_id)?;
+    if customer_id.is_empty() || customer_id.len() > 128 {
+        return Err(ControlError::invalid(
+            "customerId must have 1 to 128 characters",
+        ));
+    }
+    let person = world.accounts.get_mut(account).person_or_new(customer_id);
+    Ok(Place { account, person })
+}

@@ -1,0 +1,195 @@
+//! Graph errors with the numbers, types and HTTP statuses Meta uses.
+//! Clients branch on the numbers, so each stands here once, by what it means.
+
+use serde_json::{Value, json};
+
+/// A refusal in Graph's envelope.
+#[derive(Debug, Clone)]
+pub(crate) struct GraphError {
+    pub(crate) status: u16,
+    pub(crate) code: u32,
+    pub(crate) subcode: Option<u32>,
+    pub(crate) kind: &'static str,
+    pub(crate) message: String,
+    pub(crate) transient: bool,
+}
+
+const WINDOW: &str = "(#10) This message is sent outside of allowed window.";
+const POLICY: &str = " Learn more about the new policy here: https://developers.facebook.com/docs/messenger-platform/policy-overview";
+
+impl GraphError {
+    pub(crate) fn new(status: u16, code: u32, message: impl Into<String>) -> Self {
+        Self {
+            status,
+            code,
+            subcode: None,
+            kind: "OAuthException",
+            message: message.into(),
+            transient: false,
+        }
+    }
+
+    pub(crate) fn sub(mut self, subcode: u32) -> Self {
+        self.subcode = Some(subcode);
+        self
+    }
+
+    fn kind(mut self, kind: &'static str) -> Self {
+        self.kind = kind;
+        self
+    }
+
+    pub(crate) fn invalid(message: impl Into<String>) -> Self {
+        Self::new(400, 100, message)
+    }
+
+    pub(crate) fn unknown_token() -> Self {
+        Self::new(
+            400,
+            190,
+            "Invalid OAuth access token - Cannot parse access token",
+        )
+    }
+
+    pub(crate) fn no_token(me: bool) -> Self {
+        if me {
+            let text =
+                "An active access token must be used to query information about the current user.";
+            return Self::new(400, 2500, text);
+        }
+        Self::new(
+            400,
+            104,
+            "An access token is required to request this resource.",
+        )
+    }
+
+    pub(crate) fn revoked() -> Self {
+        let text = "Error validating access token: The session has been invalidated because the user changed their \
+                    password or Facebook has changed the session for security reasons.";
+        Self::new(400, 190, text).sub(460)
+    }
+
+    pub(crate) fn expired(at: &str, now: &str) -> Self {
+        let text = format!(
+            "Error validating access token: Session has expired on {at}. The current time is {now}."
+        );
+        Self::new(400, 190, text).sub(463)
+    }
+
+    pub(crate) fn proof_missing() -> Self {
+        let text = "API calls from the server require an appsecret_proof argument";
+        Self::invalid(text).kind("GraphMethodException")
+    }
+
+    pub(crate) fn proof_wrong() -> Self {
+        let text = "Invalid appsecret_proof provided in the API argument";
+        Self::invalid(text).kind("GraphMethodException")
+    }
+
+    pub(crate) fn capability() -> Self {
+        Self::new(
+            400,
+            3,
+            "(#3) Application does not have the capability to make this API call.",
+        )
+    }
+
+    pub(crate) fn no_such_object(id: &str) -> Self {
+        let text = format!(
+            "Unsupported get request. Object with ID '{id}' does not exist, cannot be loaded due to missing permissions, \
+             or does not support this operation. Please read the Graph API documentation at \
+             https://developers.facebook.com/docs/graph-api"
+        );
+        Self::invalid(text).kind("GraphMethodException").sub(33)
+    }
+
+    pub(crate) fn unknown_path(path: &str) -> Self {
+        Self::new(400, 2500, format!("Unknown path components: {path}"))
+    }
+
+    pub(crate) fn unsupported_post() -> Self {
+        Self::invalid("Unsupported post request.")
+            .kind("GraphMethodException")
+            .sub(33)
+    }
+
+    pub(crate) fn unknown_recipient(instagram: bool) -> Self {
+        let error = Self::invalid("(#100) No matching user found");
+        error.sub(if instagram { 2_534_014 } else { 2_018_001 })
+    }
+
+    pub(crate) fn invalid_message(instagram: bool, message: &str) -> Self {
+        let error = Self::invalid(message);
+        if instagram {
+            error.sub(2_534_015)
+        } else {
+            error
+        }
+    }
+
+    pub(crate) fn window(instagram: bool) -> Self {
+        if instagram {
+            Self::new(403, 10, WINDOW).sub(2_534_022)
+        } else {
+            Self::new(400, 10, format!("{WINDOW}{POLICY}")).sub(2_018_278)
+        }
+    }
+
+    pub(crate) fn consent_required() -> Self {
+        let text = "(#230) User consent is required to access user profile";
+        Self::new(400, 230, text).kind("IGApiException")
+    }
+
+    pub(crate) fn no_profile() -> Self {
+        Self::invalid("(#100) No profile available for this user.").sub(2_018_218)
+    }
+
+    pub(crate) fn transient() -> Self {
+        let text = "An unexpected error has occurred. Please retry your request later.";
+        let mut error = Self::new(500, 2, text);
+        error.transient = true;
+        error
+    }
+
+    pub(crate) fn throttled(status: u16, code: u32) -> Self {
+        match code {
+            4 => Self::new(status, 4, "(#4) Application request limit reached"),
+            613 => Self::new(
+                status,
+                613,
+                "(#613) Calls to this api have exceeded the rate limit.",
+            ),
+            80_006 => {
+                let text = "(#80006) There have been too many calls to this messenger account. Wait a bit and try again.";
+                Self::new(status, code, text).sub(2_446_079)
+            }
+            other => Self::new(
+                status,
+                other,
+                format!("(#{other}) There have been too many calls."),
+            ),
+        }
+    }
+
+    /// The key in the counters.
+    pub(crate) fn counted_as(&self) -> String {
+        match self.subcode {
+            Some(subcode) => format!("{}/{subcode}", self.code),
+            None => self.code.to_string(),
+        }
+    }
+
+    pub(crate) fn envelope(&self, trace: &str) -> Value {
+        let mut error = json!({
+            "message": self.message, "type": self.kind, "code": self.code, "fbtrace_id": trace,
+        });
+        if let Some(subcode) = self.subcode {
+            error["error_subcode"] = subcode.into();
+        }
+        if self.transient {
+            error["is_transient"] = true.into();
+        }
+        json!({ "error": error })
+    }
+}

@@ -1,0 +1,11 @@
+//! Drives a sandbox over real HTTP, with a receiver of webhooks that the tests watch.
+//! What a client of Meta would see is asserted, down to raw sockets where an answer is lost.
+
+mod control;
+mod faults;
+mod harness;
+mod load;
+mod raw;
+mod receiver;
+mod sends;
+mod webhooks;
