@@ -60,17 +60,12 @@ impl Clock {
 
 /// RFC 3339 in UTC with milliseconds, as the control interface shows times.
 pub(crate) fn rfc3339(ms: i64) -> String {
-    DateTime::from_timestamp_millis(ms)
-        .unwrap_or_default()
-        .to_rfc3339_opts(SecondsFormat::Millis, true)
+    DateTime::from_timestamp_millis(ms).unwrap_or_default().to_rfc3339_opts(SecondsFormat::Millis, true)
 }
 
 /// The form Graph uses in `created_time`.
 pub(crate) fn graph_time(ms: i64) -> String {
-    DateTime::from_timestamp_millis(ms)
-        .unwrap_or_default()
-        .format("%Y-%m-%dT%H:%M:%S+0000")
-        .to_string()
+    DateTime::from_timestamp_millis(ms).unwrap_or_default().format("%Y-%m-%dT%H:%M:%S+0000").to_string()
 }
 
 #[cfg(test)]

@@ -110,10 +110,7 @@ impl Config {
         if let Some(url) = addresses.into_iter().flatten().find(|url| !is_local(url)) {
             return Some(format!("{url} is not an http address on this machine"));
         }
-        if self
-            .batch
-            .is_some_and(|batch| !(1..=1000).contains(&batch.max_events))
-        {
+        if self.batch.is_some_and(|batch| !(1..=1000).contains(&batch.max_events)) {
             return Some("batch.maxEvents must be 1 to 1000".to_owned());
         }
         if !(1..=1024).contains(&self.delivery_concurrency) {
@@ -132,10 +129,7 @@ fn is_local(url: &str) -> bool {
         url.scheme() == "http"
             && url.host_str().is_some_and(|host| {
                 let host = host.trim_start_matches('[').trim_end_matches(']');
-                host == "localhost"
-                    || host
-                        .parse::<std::net::IpAddr>()
-                        .is_ok_and(|ip| ip.is_loopback())
+                host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
             })
     })
 }
@@ -146,20 +140,12 @@ mod tests {
 
     #[test]
     fn only_this_machine_is_called() {
-        for url in [
-            "http://127.0.0.1:1/a",
-            "http://localhost/",
-            "http://[::1]:9/x",
-        ] {
+        for url in ["http://127.0.0.1:1/a", "http://localhost/", "http://[::1]:9/x"] {
             assert!(is_local(url), "{url}");
         }
-        for url in [
-            "http://example.test/",
-            "https://127.0.0.1/",
-            "http://10.0.0.1/",
-            "http://127.0.0.1.example.test/",
-            "x",
-        ] {
+        for url in
+            ["http://example.test/", "https://127.0.0.1/", "http://10.0.0.1/", "http://127.0.0.1.example.test/", "x"]
+        {
             assert!(!is_local(url), "{url}");
         }
     }

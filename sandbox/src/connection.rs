@@ -21,6 +21,7 @@ use poem::{
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::{TcpListener, TcpStream},
+    sync::watch,
 };
 
 /// How a connection ends.
@@ -34,11 +35,7 @@ pub(crate) enum Cut {
 
 impl Cut {
     pub(crate) fn parse(text: Option<&str>) -> Self {
-        if text == Some("close") {
-            Self::Close
-        } else {
-            Self::Reset
-        }
+        if text == Some("close") { Self::Close } else { Self::Reset }
     }
 }
 
@@ -46,6 +43,8 @@ impl Cut {
 struct Switch {
     mute: AtomicBool,
     reset: AtomicBool,
+    /// The client has hung up; the server itself lets a handler run on.
+    gone: watch::Sender<bool>,
 }
 
 /// The open connections by the client's address.
@@ -63,6 +62,14 @@ impl Connections {
         if let Some(switch) = peer.and_then(|peer| self.lock().get(&peer).cloned()) {
             switch.mute.store(true, Ordering::Release);
         }
+    }
+
+    /// Resolves when that client hangs up; never for a connection nobody knows.
+    pub(crate) async fn hung_up(&self, peer: Option<SocketAddr>) {
+        let switch = peer.and_then(|peer| self.lock().get(&peer).cloned());
+        let Some(switch) = switch else { return std::future::pending().await };
+        // The sender is in our hands, so waiting cannot fail.
+        let _ = switch.gone.subscribe().wait_for(|gone| *gone).await;
     }
 
     /// When this connection ends, it ends this way.
@@ -85,11 +92,7 @@ impl CuttableListener {
     pub(crate) async fn bind(addr: SocketAddr, connections: Connections) -> io::Result<Self> {
         let listener = TcpListener::bind(addr).await?;
         let addr = listener.local_addr()?;
-        Ok(Self {
-            listener,
-            addr,
-            connections,
-        })
+        Ok(Self { listener, addr, connections })
     }
 
     pub(crate) fn addr(&self) -> SocketAddr {
@@ -110,18 +113,8 @@ impl Acceptor for CuttableListener {
         let _ = stream.set_nodelay(true);
         let switch = Arc::new(Switch::default());
         self.connections.lock().insert(peer, Arc::clone(&switch));
-        let io = Cuttable {
-            stream,
-            peer,
-            switch,
-            connections: self.connections.clone(),
-        };
-        Ok((
-            io,
-            LocalAddr(self.addr.into()),
-            RemoteAddr(peer.into()),
-            Scheme::HTTP,
-        ))
+        let io = Cuttable { stream, peer, switch, connections: self.connections.clone() };
+        Ok((io, LocalAddr(self.addr.into()), RemoteAddr(peer.into()), Scheme::HTTP))
     }
 }
 
@@ -142,31 +135,31 @@ impl Drop for Cuttable {
         }
         let mut open = self.connections.lock();
         // The same address may already belong to a newer connection.
-        if open
-            .get(&self.peer)
-            .is_some_and(|switch| Arc::ptr_eq(switch, &self.switch))
-        {
+        if open.get(&self.peer).is_some_and(|switch| Arc::ptr_eq(switch, &self.switch)) {
             open.remove(&self.peer);
         }
     }
 }
 
 impl AsyncRead for Cuttable {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(cx, buf)
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let before = buf.filled().len();
+        let room = buf.remaining() > 0;
+        let read = Pin::new(&mut self.stream).poll_read(cx, buf);
+        let over = match &read {
+            Poll::Ready(Ok(())) => room && buf.filled().len() == before,
+            Poll::Ready(Err(_)) => true,
+            Poll::Pending => false,
+        };
+        if over {
+            self.switch.gone.send_replace(true);
+        }
+        read
     }
 }
 
 impl AsyncWrite for Cuttable {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &[u8],
-    ) -> Poll<io::Result<usize>> {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         if self.switch.mute.load(Ordering::Acquire) {
             return Poll::Ready(Err(io::ErrorKind::ConnectionReset.into()));
         }

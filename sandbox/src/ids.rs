@@ -44,11 +44,7 @@ impl Ids {
         let mut bytes = [0_u8; 32];
         rng.fill_bytes(&mut bytes);
         bytes[..8].copy_from_slice(&self.next.to_be_bytes());
-        let prefix = if instagram {
-            "aWdfZAG1faXRlbToxOklHTWVzc2FnZAUlE"
-        } else {
-            "m_"
-        };
+        let prefix = if instagram { "aWdfZAG1faXRlbToxOklHTWVzc2FnZAUlE" } else { "m_" };
         format!("{prefix}{}", URL_SAFE_NO_PAD.encode(bytes))
     }
 

@@ -4,7 +4,10 @@
 use std::{future::Future, io, net::SocketAddr, sync::Arc, time::Duration};
 
 use poem::{Endpoint, Request, Response, Server, error::ReadBodyError, http::StatusCode};
-use tokio::{sync::oneshot, task::JoinHandle};
+use tokio::{
+    sync::oneshot,
+    task::{JoinHandle, JoinSet},
+};
 
 use crate::{
     config::Config,
@@ -32,7 +35,9 @@ impl Sandbox {
         let listener = CuttableListener::bind(addr, connections.clone()).await?;
         let addr = listener.addr();
         let shared = Arc::new(Shared::new(config, connections).map_err(io::Error::other)?);
-        let deliverer = tokio::spawn(webhook::deliverer::deliver(Arc::clone(&shared)));
+        // A set, because dropping it ends the task.
+        let mut deliverer = JoinSet::new();
+        deliverer.spawn(webhook::deliverer::deliver(Arc::clone(&shared)));
         let (stop, stopped) = oneshot::channel::<()>();
         let server = Server::new_with_acceptor(listener).name("sandbox");
         let front = Front { shared };
@@ -45,12 +50,7 @@ impl Sandbox {
             // Answers that are held or hang would never end by themselves.
             Some(Duration::from_millis(200)),
         ));
-        Ok(Running {
-            addr,
-            stop,
-            server,
-            deliverer,
-        })
+        Ok(Running { addr, stop, server, deliverer })
     }
 }
 
@@ -61,7 +61,7 @@ pub struct Running {
     pub addr: SocketAddr,
     stop: oneshot::Sender<()>,
     server: JoinHandle<io::Result<()>>,
-    deliverer: JoinHandle<()>,
+    deliverer: JoinSet<()>,
 }
 
 impl Running {
@@ -72,7 +72,7 @@ impl Running {
 
     /// Closes the port and forgets everything.
     pub async fn stop(self) {
-        self.deliverer.abort();
+        drop(self.deliverer);
         // It may have ended already; that is what is wanted.
         let _ = self.stop.send(());
         let _ = self.server.await;
@@ -80,11 +80,7 @@ impl Running {
 }
 
 /// Runs a sandbox until `shutdown` completes.
-pub async fn run(
-    addr: SocketAddr,
-    config: Config,
-    shutdown: impl Future<Output = ()>,
-) -> io::Result<()> {
+pub async fn run(addr: SocketAddr, config: Config, shutdown: impl Future<Output = ()>) -> io::Result<()> {
     let running = Sandbox::bind(addr, config).await?;
     shutdown.await;
     running.stop().await;

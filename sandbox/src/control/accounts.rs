@@ -39,15 +39,9 @@ pub(crate) fn save_account(world: &mut World, input: &Input) -> Answer {
         .or(existing_platform)
         .ok_or_else(|| ControlError::invalid("platform must be instagram or facebook"))?;
     if existing_platform.is_some_and(|existing| existing != platform) {
-        return Err(ControlError::invalid(
-            "an account cannot change its platform",
-        ));
+        return Err(ControlError::invalid("an account cannot change its platform"));
     }
-    if wanted
-        .id
-        .as_deref()
-        .is_some_and(|id| id.is_empty() || id.len() > 128)
-    {
+    if wanted.id.as_deref().is_some_and(|id| id.is_empty() || id.len() > 128) {
         return Err(ControlError::invalid("id must have 1 to 128 characters"));
     }
     let login = match (platform, wanted.login) {
@@ -57,13 +51,7 @@ pub(crate) fn save_account(world: &mut World, input: &Input) -> Answer {
         (Platform::Facebook, _) => Login::Facebook,
         (Platform::Instagram, login) => match (login, existing) {
             (Some(login), _) => login,
-            (None, Some(index)) => world
-                .accounts
-                .get(index)
-                .logins
-                .first()
-                .copied()
-                .unwrap_or(Login::Instagram),
+            (None, Some(index)) => world.accounts.get(index).logins.first().copied().unwrap_or(Login::Instagram),
             (None, None) => Login::Instagram,
         },
     };
@@ -79,13 +67,9 @@ pub(crate) fn save_account(world: &mut World, input: &Input) -> Answer {
         let owner = world.accounts.by_token(token);
         let own_page = existing.and_then(|index| world.accounts.get(index).page);
         if token.is_empty()
-            || owner.is_some_and(|owner| {
-                Some(owner) != existing && Some(owner) != page && Some(owner) != own_page
-            })
+            || owner.is_some_and(|owner| Some(owner) != existing && Some(owner) != page && Some(owner) != own_page)
         {
-            return Err(ControlError::invalid(
-                "accessToken is empty or another account's",
-            ));
+            return Err(ControlError::invalid("accessToken is empty or another account's"));
         }
     }
     let index = existing.unwrap_or_else(|| {
@@ -97,9 +81,7 @@ pub(crate) fn save_account(world: &mut World, input: &Input) -> Answer {
     });
     set_login(world, index, login, page, wanted.access_token);
     let account = world.accounts.get_mut(index);
-    account.name = wanted
-        .name
-        .unwrap_or_else(|| std::mem::take(&mut account.name));
+    account.name = wanted.name.unwrap_or_else(|| std::mem::take(&mut account.name));
     account.username = wanted.username.or_else(|| account.username.take());
     account.human_agent = wanted.human_agent.unwrap_or(account.human_agent);
     match wanted.subscribed {
@@ -114,20 +96,12 @@ fn page_named(world: &World, id: &str, platform: Platform) -> Result<usize, Cont
     let index = input::account(world, id)?;
     let page = world.accounts.get(index);
     if platform == Platform::Facebook || page.platform != Platform::Facebook {
-        return Err(ControlError::invalid(
-            "pageId names the Page of an Instagram account",
-        ));
+        return Err(ControlError::invalid("pageId names the Page of an Instagram account"));
     }
     Ok(index)
 }
 
-fn set_login(
-    world: &mut World,
-    index: usize,
-    login: Login,
-    page: Option<usize>,
-    token: Option<String>,
-) {
+fn set_login(world: &mut World, index: usize, login: Login, page: Option<usize>, token: Option<String>) {
     let account = world.accounts.get_mut(index);
     if !account.logins.contains(&login) {
         account.logins.push(login);
@@ -157,9 +131,7 @@ fn set_login(
 
 /// `GET accounts`
 pub(crate) fn list_accounts(world: &World) -> Value {
-    let items: Vec<Value> = (0..world.accounts.all().len())
-        .map(|index| world.accounts.to_json(index))
-        .collect();
+    let items: Vec<Value> = (0..world.accounts.all().len()).map(|index| world.accounts.to_json(index)).collect();
     json!({"total": items.len(), "items": items})
 }
 
@@ -194,23 +166,13 @@ pub(crate) fn save_customer(world: &mut World, input: &Input) -> Answer {
 
 /// `GET customers`
 pub(crate) fn list_customers(world: &World, input: &Input) -> Answer {
-    let chosen = input
-        .query("accountId")
-        .map(|id| input::account(world, id))
-        .transpose()?;
+    let chosen = input.query("accountId").map(|id| input::account(world, id)).transpose()?;
     let all = world.accounts.all();
     let accounts = match chosen {
         Some(index) => std::slice::from_ref(&all[index]),
         None => all,
     };
-    let items: Vec<Value> = accounts
-        .iter()
-        .flat_map(|account| {
-            account
-                .people
-                .iter()
-                .map(|person| person.to_json(&account.id))
-        })
-        .collect();
+    let items: Vec<Value> =
+        accounts.iter().flat_map(|account| account.people.iter().map(|person| person.to_json(&account.id))).collect();
     Ok((200, json!({"total": items.len(), "items": items})))
 }

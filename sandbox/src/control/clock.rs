@@ -43,9 +43,7 @@ pub(crate) fn change(world: &mut World, input: &Input) -> Answer {
         clock.freeze(freeze);
     }
     if !(0..=2 * FARTHEST_MS).contains(&clock.now()) {
-        return Err(ControlError::invalid(
-            "the clock goes from 1970 to about 2170",
-        ));
+        return Err(ControlError::invalid("the clock goes from 1970 to about 2170"));
     }
     world.clock = clock;
     Ok((200, show(world)))
@@ -54,9 +52,7 @@ pub(crate) fn change(world: &mut World, input: &Input) -> Answer {
 fn moment(value: &Value) -> Result<i64, ControlError> {
     let ms = match value {
         Value::Number(number) => number.as_i64(),
-        Value::String(text) => DateTime::parse_from_rfc3339(text)
-            .ok()
-            .map(|at| at.timestamp_millis()),
+        Value::String(text) => DateTime::parse_from_rfc3339(text).ok().map(|at| at.timestamp_millis()),
         _ => None,
     };
     ms.filter(|ms| (0..=2 * FARTHEST_MS).contains(ms))

@@ -56,20 +56,10 @@ pub(crate) async fn deliver(shared: &Arc<Shared>, input: &Input) -> Answer {
     if !(1..=MOST).contains(&times) || !(1..=MOST).contains(&parallel) {
         return Err(ControlError::invalid("times and parallel are 1 to 1000"));
     }
-    let said = serde_json::from_str::<Value>(&text)
-        .ok()
-        .and_then(|body| body["object"].as_str().map(str::to_owned));
-    let object = wanted
-        .object
-        .clone()
-        .or(said)
-        .unwrap_or_else(|| "instagram".to_owned());
+    let said = serde_json::from_str::<Value>(&text).ok().and_then(|body| body["object"].as_str().map(str::to_owned));
+    let object = wanted.object.clone().or(said).unwrap_or_else(|| "instagram".to_owned());
     let (url, budget, headers) = shared.read(|world| {
-        let app = if object == "page" {
-            Login::Facebook
-        } else {
-            Login::Instagram
-        };
+        let app = if object == "page" { Login::Facebook } else { Login::Instagram };
         let with = match wanted.sign_with {
             Some(Signed::Product) => SignWith::Product,
             Some(Signed::Instagram) => SignWith::Instagram,
@@ -82,27 +72,13 @@ pub(crate) async fn deliver(shared: &Arc<Shared>, input: &Input) -> Answer {
             Some(Signed::None) => Vec::new(),
             _ => outcome::headers(secret, text.as_bytes(), true),
         };
-        (
-            world.webhook_url(&object).map(str::to_owned),
-            world.config.answer_budget_ms,
-            headers,
-        )
+        (world.webhook_url(&object).map(str::to_owned), world.config.answer_budget_ms, headers)
     });
-    let url =
-        url.ok_or_else(|| ControlError::invalid("no webhook address is set for this object"))?;
-    let outcomes = all(
-        shared,
-        &url,
-        &headers,
-        text.as_bytes(),
-        (times, parallel, budget),
-    )
-    .await;
+    let url = url.ok_or_else(|| ControlError::invalid("no webhook address is set for this object"))?;
+    let outcomes = all(shared, &url, &headers, text.as_bytes(), (times, parallel, budget)).await;
     let mut statuses: BTreeMap<String, u64> = BTreeMap::new();
     for outcome in &outcomes {
-        let status = outcome
-            .status
-            .map_or_else(|| "none".to_owned(), |status| status.to_string());
+        let status = outcome.status.map_or_else(|| "none".to_owned(), |status| status.to_string());
         *statuses.entry(status).or_default() += 1;
     }
     let results: Vec<Value> = outcomes
@@ -127,12 +103,7 @@ async fn all(
         {
             outcomes.push(outcome);
         }
-        let (http, url, headers, body) = (
-            shared.http.clone(),
-            url.to_owned(),
-            headers.to_vec(),
-            body.to_vec(),
-        );
+        let (http, url, headers, body) = (shared.http.clone(), url.to_owned(), headers.to_vec(), body.to_vec());
         under_way.spawn(async move { post(&http, &url, &headers, body, budget).await });
     }
     while let Some(outcome) = under_way.join_next().await {

@@ -13,10 +13,7 @@ pub(crate) struct ControlError {
 
 impl ControlError {
     fn new(status: u16, code: &str, message: &str) -> Self {
-        Self {
-            status,
-            body: json!({"error": {"code": code, "message": message}}),
-        }
+        Self { status, body: json!({"error": {"code": code, "message": message}}) }
     }
 
     pub(crate) fn bad_json(message: &str) -> Self {
@@ -36,11 +33,7 @@ impl ControlError {
     }
 
     pub(crate) fn unknown_customer(id: &str) -> Self {
-        Self::new(
-            404,
-            "unknown_customer",
-            &format!("the account has no customer {id}"),
-        )
+        Self::new(404, "unknown_customer", &format!("the account has no customer {id}"))
     }
 
     pub(crate) fn method_not_allowed() -> Self {

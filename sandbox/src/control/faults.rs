@@ -68,10 +68,7 @@ pub(crate) fn remove(world: &mut World, input: &Input) -> Answer {
         return Err(ControlError::unknown_fault(name, &catalogue::names()));
     }
     let id = match input.query("id") {
-        Some(text) => Some(
-            text.parse()
-                .map_err(|_| ControlError::invalid("id must be a whole number"))?,
-        ),
+        Some(text) => Some(text.parse().map_err(|_| ControlError::invalid("id must be a whole number"))?),
         None => None,
     };
     Ok((200, json!({"removed": world.faults.remove(name, id)})))

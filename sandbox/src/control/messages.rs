@@ -20,9 +20,7 @@ use super::{
 
 /// The deliveries made; the single id is there for the usual case of one app.
 fn ids(world: &World, deliveries: &[usize]) -> Value {
-    let made = deliveries
-        .iter()
-        .filter(|index| world.queue.deliveries[**index].error.is_none());
+    let made = deliveries.iter().filter(|index| world.queue.deliveries[**index].error.is_none());
     let ids: Vec<String> = made.map(|index| public_id(*index)).collect();
     json!({"deliveryId": ids.first(), "deliveryIds": ids})
 }
@@ -61,20 +59,11 @@ pub(crate) fn write(world: &mut World, input: &Input) -> Answer {
         || wanted.postback.is_some()
         || wanted.is_unsupported;
     if !something {
-        return Err(ControlError::invalid(
-            "a message needs text, attachments, postback, referral or isUnsupported",
-        ));
+        return Err(ControlError::invalid("a message needs text, attachments, postback, referral or isUnsupported"));
     }
     let objects = [&wanted.referral, &wanted.story, &wanted.postback];
-    if objects
-        .into_iter()
-        .flatten()
-        .chain(&wanted.attachments)
-        .any(|value| !value.is_object())
-    {
-        return Err(ControlError::invalid(
-            "attachments, referral, story and postback are JSON objects",
-        ));
+    if objects.into_iter().flatten().chain(&wanted.attachments).any(|value| !value.is_object()) {
+        return Err(ControlError::invalid("attachments, referral, story and postback are JSON objects"));
     }
     let place = input::place_or_new(world, &wanted.account_id, &wanted.customer_id)?;
     let written = Written {
@@ -141,10 +130,9 @@ pub(crate) fn react(world: &mut World, input: &Input) -> Answer {
     let place = input::place(world, &wanted.account_id, &wanted.customer_id)?;
     let reaction = match wanted.action.as_deref() {
         Some("unreact") => None,
-        None | Some("react") => Some((
-            wanted.reaction.as_deref().unwrap_or("love"),
-            wanted.emoji.as_deref().unwrap_or("\u{2764}\u{fe0f}"),
-        )),
+        None | Some("react") => {
+            Some((wanted.reaction.as_deref().unwrap_or("love"), wanted.emoji.as_deref().unwrap_or("\u{2764}\u{fe0f}")))
+        }
         Some(_) => return Err(ControlError::invalid("action must be react or unreact")),
     };
     let deliveries = world.react(place, &wanted.mid, reaction);
@@ -165,9 +153,7 @@ pub(crate) fn read(world: &mut World, input: &Input) -> Answer {
     let wanted: ReadInput = input.json()?;
     let place = input::place(world, &wanted.account_id, &wanted.customer_id)?;
     if world.accounts.get(place.account).is_instagram() && wanted.mid.is_none() {
-        return Err(ControlError::invalid(
-            "on Instagram a message is read: mid is missing",
-        ));
+        return Err(ControlError::invalid("on Instagram a message is read: mid is missing"));
     }
     let deliveries = world.read_receipt(place, wanted.mid.as_deref(), wanted.watermark);
     Ok((202, ids(world, &deliveries)))

@@ -78,9 +78,7 @@ async fn dispatch(shared: &Arc<Shared>, method: &str, path: &str, input: &Input)
         ("POST", "settings") => shared.with(|world| settings::change(world, input)),
         ("POST", "reset") => shared.with(|world| settings::reset(world, input)),
         (_, known) if KNOWN.contains(&known) => Err(ControlError::method_not_allowed()),
-        _ => Err(ControlError::not_found(
-            "there is nothing at this path; see sandbox/README.md",
-        )),
+        _ => Err(ControlError::not_found("there is nothing at this path; see sandbox/README.md")),
     }
 }
 

@@ -37,10 +37,7 @@ pub(crate) fn thread(world: &World, input: &Input) -> Answer {
 
 /// `GET sent`
 pub(crate) fn sent(world: &World, input: &Input) -> Answer {
-    let (offset, limit) = (
-        input.number("offset", 0)?,
-        input.number("limit", usize::MAX)?,
-    );
+    let (offset, limit) = (input.number("offset", 0)?, input.number("limit", usize::MAX)?);
     let show = |index: &usize| world.sent[*index].to_json();
     let page = |indices: &[usize]| -> Value {
         let items: Vec<Value> = indices.iter().skip(offset).take(limit).map(show).collect();
@@ -54,13 +51,7 @@ pub(crate) fn sent(world: &World, input: &Input) -> Answer {
         (Some(account), None) => page(&world.accounts.get(input::account(world, account)?).sent),
         (None, Some(_)) => return Err(ControlError::invalid("customerId needs accountId")),
         (None, None) => {
-            let items: Vec<Value> = world
-                .sent
-                .iter()
-                .skip(offset)
-                .take(limit)
-                .map(|sent| sent.to_json())
-                .collect();
+            let items: Vec<Value> = world.sent.iter().skip(offset).take(limit).map(|sent| sent.to_json()).collect();
             json!({"items": items, "total": world.sent.len()})
         }
     };
@@ -71,10 +62,7 @@ pub(crate) fn sent(world: &World, input: &Input) -> Answer {
 pub(crate) fn deliveries(world: &World, input: &Input) -> Answer {
     let (offset, limit) = (input.number("offset", 0)?, input.number("limit", 1000)?);
     let bodies = input.query("bodies") == Some("true");
-    let account = input
-        .query("accountId")
-        .map(|id| input::account(world, id))
-        .transpose()?;
+    let account = input.query("accountId").map(|id| input::account(world, id)).transpose()?;
     let state = input.query("state").map(state_named).transpose()?;
     let mut total = 0;
     let mut items = Vec::new();
@@ -85,11 +73,8 @@ pub(crate) fn deliveries(world: &World, input: &Input) -> Answer {
             continue;
         }
         if total >= offset && items.len() < limit {
-            let accounts: Vec<&str> = delivery
-                .accounts
-                .iter()
-                .map(|account| world.accounts.get(*account).id.as_str())
-                .collect();
+            let accounts: Vec<&str> =
+                delivery.accounts.iter().map(|account| world.accounts.get(*account).id.as_str()).collect();
             items.push(delivery.to_json(index, &accounts, bodies));
         }
         total += 1;
@@ -98,11 +83,8 @@ pub(crate) fn deliveries(world: &World, input: &Input) -> Answer {
 }
 
 fn state_named(name: &str) -> Result<State, ControlError> {
-    State::ALL
-        .into_iter()
-        .find(|state| state.name() == name)
-        .ok_or_else(|| {
-            let known = State::ALL.map(State::name).join(", ");
-            ControlError::invalid(&format!("state must be one of: {known}"))
-        })
+    State::ALL.into_iter().find(|state| state.name() == name).ok_or_else(|| {
+        let known = State::ALL.map(State::name).join(", ");
+        ControlError::invalid(&format!("state must be one of: {known}"))
+    })
 }

@@ -16,8 +16,7 @@ use super::{Answer, error::ControlError, input::Input};
 
 /// `GET settings`
 pub(crate) fn show(world: &World) -> Answer {
-    let value = serde_json::to_value(&world.config)
-        .map_err(|error| ControlError::invalid(&error.to_string()))?;
+    let value = serde_json::to_value(&world.config).map_err(|error| ControlError::invalid(&error.to_string()))?;
     Ok((200, value))
 }
 
@@ -29,8 +28,7 @@ pub(crate) fn change(world: &mut World, input: &Input) -> Answer {
     if let Value::Object(merged) = &mut merged {
         merged.extend(wanted);
     }
-    let config: Config = serde_json::from_value(merged)
-        .map_err(|error| ControlError::invalid(&error.to_string()))?;
+    let config: Config = serde_json::from_value(merged).map_err(|error| ControlError::invalid(&error.to_string()))?;
     if let Some(problem) = config.problem() {
         return Err(ControlError::invalid(&problem));
     }

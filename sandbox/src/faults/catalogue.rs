@@ -47,18 +47,8 @@ pub(crate) struct Fault {
     pub(crate) what: &'static str,
 }
 
-const fn fault(
-    name: &'static str,
-    group: Group,
-    params: &'static str,
-    what: &'static str,
-) -> Fault {
-    Fault {
-        name,
-        group,
-        params,
-        what,
-    }
+const fn fault(name: &'static str, group: Group, params: &'static str, what: &'static str) -> Fault {
+    Fault { name, group, params, what }
 }
 
 /// The table.
@@ -69,73 +59,23 @@ pub(crate) const CATALOGUE: &[Fault] = &[
         r#"{"code":613,"minutes":1}"#,
         "throttled: code 613, 4 or 80006 (any), HTTP 400, with usage headers and `estimated_time_to_regain_access` = minutes",
     ),
-    fault(
-        "http_429",
-        Group::Refusal,
-        r#"{"code":4}"#,
-        "HTTP 429 with the envelope of code 4",
-    ),
-    fault(
-        "token_revoked",
-        Group::Refusal,
-        "{}",
-        "190/460, HTTP 400; that call only",
-    ),
-    fault(
-        "token_expired",
-        Group::Refusal,
-        "{}",
-        "190/463, HTTP 400; that call only",
-    ),
-    fault(
-        "permission_lost",
-        Group::Refusal,
-        "{}",
-        "code 10 without subcode, HTTP 403",
-    ),
-    fault(
-        "account_restricted",
-        Group::Refusal,
-        "{}",
-        "10/1893063, HTTP 403",
-    ),
-    fault(
-        "recipient_unavailable",
-        Group::Refusal,
-        "{}",
-        "551/1545041, HTTP 400",
-    ),
+    fault("http_429", Group::Refusal, r#"{"code":4}"#, "HTTP 429 with the envelope of code 4"),
+    fault("token_revoked", Group::Refusal, "{}", "190/460, HTTP 400; that call only"),
+    fault("token_expired", Group::Refusal, "{}", "190/463, HTTP 400; that call only"),
+    fault("permission_lost", Group::Refusal, "{}", "code 10 without subcode, HTTP 403"),
+    fault("account_restricted", Group::Refusal, "{}", "10/1893063, HTTP 403"),
+    fault("recipient_unavailable", Group::Refusal, "{}", "551/1545041, HTTP 400"),
     fault(
         "window_closed_false",
         Group::Refusal,
         "{}",
         "the window error (10/2534022, Messenger 10/2018278) although the window is open",
     ),
-    fault(
-        "capability",
-        Group::Refusal,
-        "{}",
-        "(#3), HTTP 400: the app lacks Advanced Access",
-    ),
-    fault(
-        "transient",
-        Group::Refusal,
-        "{}",
-        "code 2, is_transient, HTTP 500",
-    ),
+    fault("capability", Group::Refusal, "{}", "(#3), HTTP 400: the app lacks Advanced Access"),
+    fault("transient", Group::Refusal, "{}", "code 2, is_transient, HTTP 500"),
     fault("code1", Group::Refusal, "{}", "code 1, HTTP 500"),
-    fault(
-        "html_502",
-        Group::Refusal,
-        "{}",
-        "HTTP 502 with an HTML page",
-    ),
-    fault(
-        "error_in_200",
-        Group::Refusal,
-        r#"{"code":2}"#,
-        "an error envelope under HTTP 200; not accepted",
-    ),
+    fault("html_502", Group::Refusal, "{}", "HTTP 502 with an HTML page"),
+    fault("error_in_200", Group::Refusal, r#"{"code":2}"#, "an error envelope under HTTP 200; not accepted"),
     fault(
         "timeout_before_accept",
         Group::Refusal,
@@ -148,12 +88,7 @@ pub(crate) const CATALOGUE: &[Fault] = &[
         "{}",
         "held until POST /sandbox/release, then taken normally if the caller is still there",
     ),
-    fault(
-        "slow_answer",
-        Group::Answer,
-        r#"{"ms":10000}"#,
-        "accepted; answer and echo come late",
-    ),
+    fault("slow_answer", Group::Answer, r#"{"ms":10000}"#, "accepted; answer and echo come late"),
     fault(
         "answer_lost",
         Group::Answer,
@@ -172,73 +107,28 @@ pub(crate) const CATALOGUE: &[Fault] = &[
         r#"{"how":"close"}"#,
         "accepted, echo sent; half of the body, then closed or reset",
     ),
-    fault(
-        "answer_without_message_id",
-        Group::Answer,
-        "{}",
-        "accepted, echo sent; the answer has only recipient_id",
-    ),
-    fault(
-        "hold_answer",
-        Group::Answer,
-        "{}",
-        "accepted, echo sent; the answer is held until POST /sandbox/release",
-    ),
-    fault(
-        "echo_before_answer",
-        Group::Echo,
-        "{}",
-        "the echo is delivered and answered before the Send answer leaves",
-    ),
+    fault("answer_without_message_id", Group::Answer, "{}", "accepted, echo sent; the answer has only recipient_id"),
+    fault("hold_answer", Group::Answer, "{}", "accepted, echo sent; the answer is held until POST /sandbox/release"),
+    fault("echo_before_answer", Group::Echo, "{}", "the echo is delivered and answered before the Send answer leaves"),
     fault("no_echo", Group::Echo, "{}", "no echo at all"),
-    fault(
-        "echo_late",
-        Group::Echo,
-        r#"{"ms":2000}"#,
-        "the echo leaves ms after the answer",
-    ),
-    fault(
-        "reads_fail",
-        Group::Read,
-        "{}",
-        "conversation and profile reads answer code 2, is_transient, HTTP 500",
-    ),
-    fault(
-        "duplicate",
-        Group::Event,
-        r#"{"copies":1}"#,
-        "the same bytes are delivered again, `copies` times, at once",
-    ),
+    fault("echo_late", Group::Echo, r#"{"ms":2000}"#, "the echo leaves ms after the answer"),
+    fault("reads_fail", Group::Read, "{}", "conversation and profile reads answer code 2, is_transient, HTTP 500"),
+    fault("duplicate", Group::Event, r#"{"copies":1}"#, "the same bytes are delivered again, `copies` times, at once"),
     fault(
         "reorder",
         Group::Event,
         r#"{"ms":1000}"#,
         "held back until the account's next event has been answered, at most ms",
     ),
-    fault(
-        "delay",
-        Group::Event,
-        r#"{"ms":1000}"#,
-        "delivered ms later; what comes after overtakes it",
-    ),
+    fault("delay", Group::Event, r#"{"ms":1000}"#, "delivered ms later; what comes after overtakes it"),
     fault(
         "spurious_edit",
         Group::Event,
         "{}",
         "after a customer's DM also a message_edit with num_edit 0, without sender and recipient",
     ),
-    fault(
-        "bad_signature",
-        Group::Attempt,
-        "{}",
-        "this attempt is signed with a secret nobody has",
-    ),
-    fault(
-        "sha1_only",
-        Group::Attempt,
-        "{}",
-        "this attempt carries only X-Hub-Signature",
-    ),
+    fault("bad_signature", Group::Attempt, "{}", "this attempt is signed with a secret nobody has"),
+    fault("sha1_only", Group::Attempt, "{}", "this attempt carries only X-Hub-Signature"),
 ];
 
 /// The line of that name.
@@ -270,22 +160,10 @@ mod tests {
     use super::*;
 
     fn table() -> String {
-        let mut text =
-            String::from("| Fault | Acts on | Parameters | What one sees |\n|---|---|---|---|\n");
+        let mut text = String::from("| Fault | Acts on | Parameters | What one sees |\n|---|---|---|---|\n");
         for fault in CATALOGUE {
-            let params = if fault.params == "{}" {
-                String::new()
-            } else {
-                format!("`{}`", fault.params)
-            };
-            writeln!(
-                text,
-                "| `{}` | {} | {params} | {} |",
-                fault.name,
-                fault.group.name(),
-                fault.what
-            )
-            .unwrap();
+            let params = if fault.params == "{}" { String::new() } else { format!("`{}`", fault.params) };
+            writeln!(text, "| `{}` | {} | {params} | {} |", fault.name, fault.group.name(), fault.what).unwrap();
         }
         text
     }
@@ -294,10 +172,7 @@ mod tests {
     fn readme_lists_the_table() {
         let readme = include_str!("../../README.md");
         let table = table();
-        assert!(
-            readme.contains(&table),
-            "put this between the fault markers of sandbox/README.md:\n{table}"
-        );
+        assert!(readme.contains(&table), "put this between the fault markers of sandbox/README.md:\n{table}");
     }
 
     #[test]
@@ -307,11 +182,7 @@ mod tests {
         names.dedup();
         assert_eq!(names.len(), CATALOGUE.len());
         for fault in CATALOGUE {
-            assert!(
-                serde_json::from_str::<Map<String, Value>>(fault.params).is_ok(),
-                "{}",
-                fault.name
-            );
+            assert!(serde_json::from_str::<Map<String, Value>>(fault.params).is_ok(), "{}", fault.name);
         }
     }
 }

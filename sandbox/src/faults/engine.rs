@@ -38,10 +38,7 @@ pub(crate) struct Fired {
 
 impl Fired {
     pub(crate) fn number(&self, key: &str) -> u64 {
-        self.params
-            .get(key)
-            .and_then(Value::as_u64)
-            .unwrap_or_default()
+        self.params.get(key).and_then(Value::as_u64).unwrap_or_default()
     }
 
     pub(crate) fn text(&self, key: &str) -> Option<&str> {
@@ -93,15 +90,9 @@ impl Faults {
                     known.join(", ")
                 )));
             };
-            let fits = if default.is_u64() {
-                value.is_u64()
-            } else {
-                value.is_string()
-            };
+            let fits = if default.is_u64() { value.is_u64() } else { value.is_string() };
             if !fits {
-                return Err(Refused::Invalid(format!(
-                    "parameter {key} is like {default}"
-                )));
+                return Err(Refused::Invalid(format!("parameter {key} is like {default}")));
             }
             params.insert(key, value);
         }
@@ -124,13 +115,7 @@ impl Faults {
     }
 
     /// The fault of that group that hits this account now, if any; `except` names those that cannot apply here.
-    pub(crate) fn fire(
-        &mut self,
-        group: Group,
-        account: &str,
-        except: &[&str],
-        rng: &mut StdRng,
-    ) -> Option<Fired> {
+    pub(crate) fn fire(&mut self, group: Group, account: &str, except: &[&str], rng: &mut StdRng) -> Option<Fired> {
         for active in &mut self.active {
             let meant = active.fault.group == group
                 && active.remaining != Some(0)
@@ -142,10 +127,7 @@ impl Faults {
             active.remaining = active.remaining.map(|left| left - 1);
             active.fired += 1;
             *self.fired.entry(active.fault.name).or_default() += 1;
-            return Some(Fired {
-                name: active.fault.name,
-                params: active.params.clone(),
-            });
+            return Some(Fired { name: active.fault.name, params: active.params.clone() });
         }
         None
     }
@@ -154,8 +136,7 @@ impl Faults {
     pub(crate) fn remove(&mut self, name: Option<&str>, id: Option<u64>) -> usize {
         let before = self.active.len();
         self.active.retain(|active| {
-            name.is_some_and(|name| name != active.fault.name)
-                || id.is_some_and(|id| id != active.id)
+            name.is_some_and(|name| name != active.fault.name) || id.is_some_and(|id| id != active.id)
         });
         before - self.active.len()
     }
@@ -176,12 +157,7 @@ mod tests {
     use super::*;
 
     fn wanted(name: &str, rate: Option<f64>, count: Option<u64>) -> Wanted {
-        Wanted {
-            name: name.to_owned(),
-            rate,
-            count,
-            ..Wanted::default()
-        }
+        Wanted { name: name.to_owned(), rate, count, ..Wanted::default() }
     }
 
     #[test]
@@ -189,14 +165,10 @@ mod tests {
         let mut rng = StdRng::seed_from_u64(7);
         let mut faults = Faults::default();
         faults.add(wanted("transient", None, Some(2))).unwrap();
-        let fired = (0..5)
-            .filter(|_| faults.fire(Group::Refusal, "a", &[], &mut rng).is_some())
-            .count();
+        let fired = (0..5).filter(|_| faults.fire(Group::Refusal, "a", &[], &mut rng).is_some()).count();
         assert_eq!(fired, 2);
         faults.add(wanted("no_echo", Some(0.25), None)).unwrap();
-        let fired = (0..4000)
-            .filter(|_| faults.fire(Group::Echo, "a", &[], &mut rng).is_some())
-            .count();
+        let fired = (0..4000).filter(|_| faults.fire(Group::Echo, "a", &[], &mut rng).is_some()).count();
         assert!((850..1150).contains(&fired), "{fired}");
         assert_eq!(faults.remove(Some("no_echo"), None), 1);
         assert_eq!(faults.remove(None, None), 1);
@@ -205,14 +177,8 @@ mod tests {
     #[test]
     fn nonsense_is_refused() {
         let mut faults = Faults::default();
-        assert!(matches!(
-            faults.add(wanted("nope", None, None)),
-            Err(Refused::Unknown)
-        ));
-        assert!(matches!(
-            faults.add(wanted("transient", Some(2.0), None)),
-            Err(Refused::Invalid(_))
-        ));
+        assert!(matches!(faults.add(wanted("nope", None, None)), Err(Refused::Unknown)));
+        assert!(matches!(faults.add(wanted("transient", Some(2.0), None)), Err(Refused::Invalid(_))));
         let mut bad = wanted("slow_answer", None, None);
         bad.params.insert("seconds".to_owned(), json!(1));
         assert!(matches!(faults.add(bad), Err(Refused::Invalid(_))));
@@ -227,10 +193,6 @@ mod tests {
         faults.add(one).unwrap();
         assert!(faults.fire(Group::Refusal, "a", &[], &mut rng).is_none());
         assert!(faults.fire(Group::Refusal, "b", &[], &mut rng).is_some());
-        assert!(
-            faults
-                .fire(Group::Refusal, "b", &["transient"], &mut rng)
-                .is_none()
-        );
+        assert!(faults.fire(Group::Refusal, "b", &["transient"], &mut rng).is_none());
     }
 }

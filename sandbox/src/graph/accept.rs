@@ -45,17 +45,9 @@ fn parties(world: &World, call: &Call, who: &str) -> Result<Place, GraphError> {
     }
     if !access::is_caller(world, caller, who) {
         // An Instagram id on the Facebook host is refused the same way whoever owns it.
-        let other = world
-            .accounts
-            .find(who)
-            .map(|other| world.accounts.get(other));
-        let instagram = other.is_some_and(|other| other.is_instagram())
-            && caller.platform == Platform::Facebook;
-        return Err(if instagram {
-            GraphError::capability()
-        } else {
-            GraphError::no_such_object(who)
-        });
+        let other = world.accounts.find(who).map(|other| world.accounts.get(other));
+        let instagram = other.is_some_and(|other| other.is_instagram()) && caller.platform == Platform::Facebook;
+        return Err(if instagram { GraphError::capability() } else { GraphError::no_such_object(who) });
     }
     let own = world.accounts.get(caller.account);
     let recipient = outgoing::recipient(call, own.is_instagram())?;
@@ -69,11 +61,7 @@ fn parties(world: &World, call: &Call, who: &str) -> Result<Place, GraphError> {
 
 fn check_window(world: &World, place: Place, outgoing: &Outgoing) -> Result<(), GraphError> {
     let (account, person) = world.accounts.at(place);
-    let window = if outgoing.human_agent() && account.human_agent {
-        HUMAN_AGENT_MS
-    } else {
-        WINDOW_MS
-    };
+    let window = if outgoing.human_agent() && account.human_agent { HUMAN_AGENT_MS } else { WINDOW_MS };
     if person.may_be_written_to(world.clock.now(), window) {
         return Ok(());
     }
@@ -89,55 +77,35 @@ pub(crate) fn accept(world: &mut World, call: &Call, who: &str) -> Result<Accept
     let outgoing = outgoing::parse(call, account.is_instagram())?;
     let epoch = world.epoch;
     let (text, attachment, metadata) = match outgoing.what {
-        What::Message {
-            ref text,
-            ref attachment,
-            ref metadata,
-        } => (text.clone(), attachment.clone(), metadata.clone()),
+        What::Message { ref text, ref attachment, ref metadata } => {
+            (text.clone(), attachment.clone(), metadata.clone())
+        }
         What::Reaction { mid, reaction } => {
             let Some(message) = world.accounts.message_mut(place, &mid) else {
                 return Err(GraphError::invalid("(#100) No matching message found").sub(33));
             };
             message.reaction = reaction;
             world.counters.sender_actions += 1;
-            return Ok(Accepted {
-                recipient_id,
-                mid: None,
-                sent: 0,
-                epoch,
-                fault: None,
-                echoes_first: Vec::new(),
-            });
+            return Ok(Accepted { recipient_id, mid: None, sent: 0, epoch, fault: None, echoes_first: Vec::new() });
         }
         What::Action => {
             world.counters.sender_actions += 1;
-            return Ok(Accepted {
-                recipient_id,
-                mid: None,
-                sent: 0,
-                epoch,
-                fault: None,
-                echoes_first: Vec::new(),
-            });
+            return Ok(Accepted { recipient_id, mid: None, sent: 0, epoch, fault: None, echoes_first: Vec::new() });
         }
     };
     check_window(world, place, &outgoing)?;
     let now = world.clock.now();
     let mid = world.new_mid(place.account);
-    let fault = world
-        .faults
-        .fire(Group::Answer, &account_id, &[], &mut world.rng);
+    let fault = world.faults.fire(Group::Answer, &account_id, &[], &mut world.rng);
     let (answer, lost) = fate(fault.as_ref());
     let message = Message {
         mid: mid.clone(),
         from: From::App,
         text: text.clone(),
-        attachments: attachment
-            .clone()
-            .map_or_else(Vec::new, |attachment| match attachment {
-                serde_json::Value::Array(list) => list,
-                one => vec![one],
-            }),
+        attachments: attachment.clone().map_or_else(Vec::new, |attachment| match attachment {
+            serde_json::Value::Array(list) => list,
+            one => vec![one],
+        }),
         at: now,
         metadata: metadata.clone(),
         deleted: false,
@@ -157,11 +125,7 @@ pub(crate) fn accept(world: &mut World, call: &Call, who: &str) -> Result<Accept
         messaging_type: outgoing.messaging_type,
         at: now,
         answer,
-        route: format!(
-            "{} {}/messages",
-            call.host.name(),
-            if who == "me" { "me" } else { "{id}" }
-        ),
+        route: format!("{} {}/messages", call.host.name(), if who == "me" { "me" } else { "{id}" }),
     });
     world.accounts.get_mut(place.account).sent.push(sent);
     let person = world.accounts.person_mut(place);
@@ -173,14 +137,7 @@ pub(crate) fn accept(world: &mut World, call: &Call, who: &str) -> Result<Accept
     world.counters.sends_accepted += 1;
     world.counters.answers_lost += u64::from(lost);
     let echoes_first = send_echo(world, place, sent, &account_id, fault.as_ref());
-    Ok(Accepted {
-        recipient_id,
-        mid: Some(mid),
-        sent,
-        epoch,
-        fault,
-        echoes_first,
-    })
+    Ok(Accepted { recipient_id, mid: Some(mid), sent, epoch, fault, echoes_first })
 }
 
 /// What becomes of the answer, and whether it is lost for sure.
@@ -203,30 +160,19 @@ fn send_echo(
     account_id: &str,
     answer: Option<&Fired>,
 ) -> Vec<oneshot::Receiver<()>> {
-    let fault = world
-        .faults
-        .fire(Group::Echo, account_id, &[], &mut world.rng);
+    let fault = world.faults.fire(Group::Echo, account_id, &[], &mut world.rng);
     let extra = match fault.as_ref().map(|fault| fault.name) {
         Some("no_echo") => return Vec::new(),
         Some("echo_before_answer") => {
             let deliveries = world.emit_echo(place, sent, true);
-            let under_way: Vec<usize> = deliveries
-                .into_iter()
-                .filter(|index| world.queue.deliveries[*index].error.is_none())
-                .collect();
-            return under_way
-                .into_iter()
-                .map(|index| world.queue.watch(index))
-                .collect();
+            let under_way: Vec<usize> =
+                deliveries.into_iter().filter(|index| world.queue.deliveries[*index].error.is_none()).collect();
+            return under_way.into_iter().map(|index| world.queue.watch(index)).collect();
         }
         _ => fault.map_or(0, |fault| fault.number("ms")),
     };
-    let late = answer
-        .filter(|fault| fault.name == "slow_answer")
-        .map_or(0, |fault| fault.number("ms"));
+    let late = answer.filter(|fault| fault.name == "slow_answer").map_or(0, |fault| fault.number("ms"));
     let wait = Duration::from_millis(world.config.echo_delay_ms + extra + late);
-    world
-        .queue
-        .later(Instant::now() + wait, Later::Echo { place, sent });
+    world.queue.later(Instant::now() + wait, Later::Echo { place, sent });
     Vec::new()
 }

@@ -26,10 +26,7 @@ pub(crate) fn token_account(world: &World, call: &Call) -> Option<usize> {
 /// Checks token, host and proof.
 pub(crate) fn caller(world: &World, call: &Call, me: bool) -> Result<Caller, GraphError> {
     let token = call.token().ok_or_else(|| GraphError::no_token(me))?;
-    let account = world
-        .accounts
-        .by_token(&token)
-        .ok_or_else(GraphError::unknown_token)?;
+    let account = world.accounts.by_token(&token).ok_or_else(GraphError::unknown_token)?;
     let platform = world.accounts.get(account).platform;
     let right_host = match call.host {
         Host::Any => true,
@@ -45,9 +42,7 @@ pub(crate) fn caller(world: &World, call: &Call, me: bool) -> Result<Caller, Gra
         Platform::Facebook => &world.config.meta_app_secret,
     };
     match call.text("appsecret_proof") {
-        Some(proof) if proof != signature::sha256(secret, token.as_bytes()) => {
-            Err(GraphError::proof_wrong())
-        }
+        Some(proof) if proof != signature::sha256(secret, token.as_bytes()) => Err(GraphError::proof_wrong()),
         None if world.config.require_appsecret_proof => Err(GraphError::proof_missing()),
         _ => Ok(Caller { account, platform }),
     }
@@ -62,7 +57,5 @@ pub(crate) fn is_caller(world: &World, caller: Caller, who: &str) -> bool {
 /// The Instagram account linked to a calling Page, when `who` names it.
 pub(crate) fn is_linked_instagram(world: &World, caller: Caller, who: &str) -> bool {
     let account = world.accounts.get(caller.account);
-    account
-        .instagram
-        .is_some_and(|linked| world.accounts.get(linked).id == who)
+    account.instagram.is_some_and(|linked| world.accounts.get(linked).id == who)
 }

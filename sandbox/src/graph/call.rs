@@ -33,10 +33,7 @@ const HOSTS: [(&str, Host); 5] = [
 
 impl Host {
     pub(crate) fn name(self) -> &'static str {
-        HOSTS
-            .iter()
-            .find(|(_, host)| *host == self)
-            .map_or("origin", |(name, _)| name)
+        HOSTS.iter().find(|(_, host)| *host == self).map_or("origin", |(name, _)| name)
     }
 }
 
@@ -59,9 +56,7 @@ pub(crate) fn pairs(text: &str) -> Map<String, Value> {
         return Map::new();
     };
     url.set_query(Some(text));
-    url.query_pairs()
-        .map(|(key, value)| (key.into_owned(), Value::String(value.into_owned())))
-        .collect()
+    url.query_pairs().map(|(key, value)| (key.into_owned(), Value::String(value.into_owned()))).collect()
 }
 
 /// A body as parameters: JSON when it is an object, else a form.
@@ -76,32 +71,20 @@ fn parameters(content_type: &str, body: &[u8]) -> Map<String, Value> {
 impl Call {
     pub(crate) fn new(request: &Request, body: &[u8]) -> Self {
         let uri = request.original_uri();
-        let mut path: Vec<String> = uri
-            .path()
-            .split('/')
-            .filter(|part| !part.is_empty())
-            .map(str::to_owned)
-            .collect();
-        let named = path
-            .first()
-            .and_then(|first| HOSTS.iter().find(|(name, _)| name == first));
+        let mut path: Vec<String> = uri.path().split('/').filter(|part| !part.is_empty()).map(str::to_owned).collect();
+        let named = path.first().and_then(|first| HOSTS.iter().find(|(name, _)| name == first));
         let host = named.map_or(Host::Any, |(_, host)| *host);
         if host != Host::Any {
             path.remove(0);
         }
-        let version = path
-            .first()
-            .filter(|first| versions::is_version(first))
-            .cloned();
+        let version = path.first().filter(|first| versions::is_version(first)).cloned();
         if version.is_some() {
             path.remove(0);
         }
         let authorization = request.header(header::AUTHORIZATION).unwrap_or_default();
         let bearer = authorization
             .split_once(' ')
-            .filter(|(scheme, _)| {
-                scheme.eq_ignore_ascii_case("bearer") || scheme.eq_ignore_ascii_case("oauth")
-            })
+            .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer") || scheme.eq_ignore_ascii_case("oauth"))
             .map(|(_, token)| token.trim().to_owned());
         Self {
             host,
@@ -132,27 +115,21 @@ impl Call {
     /// A parameter that is an object, also as JSON in a form (with single quotes, as in Meta's samples).
     pub(crate) fn object(&self, name: &str) -> Option<Value> {
         let value = match self.value(name)? {
-            Value::String(text) => serde_json::from_str(text)
-                .or_else(|_| serde_json::from_str(&text.replace('\'', "\"")))
-                .ok()?,
+            Value::String(text) => {
+                serde_json::from_str(text).or_else(|_| serde_json::from_str(&text.replace('\'', "\""))).ok()?
+            }
             other => other.clone(),
         };
         value.is_object().then_some(value)
     }
 
     pub(crate) fn token(&self) -> Option<String> {
-        self.bearer
-            .clone()
-            .or_else(|| self.text("access_token"))
-            .filter(|token| !token.is_empty())
+        self.bearer.clone().or_else(|| self.text("access_token")).filter(|token| !token.is_empty())
     }
 
     /// The path as error messages show it.
     pub(crate) fn shown_path(&self) -> String {
         let version = self.version.iter();
-        version
-            .chain(&self.path)
-            .map(|part| format!("/{part}"))
-            .collect()
+        version.chain(&self.path).map(|part| format!("/{part}")).collect()
     }
 }

@@ -35,11 +35,7 @@ pub(crate) fn list(world: &mut World, call: &Call, who: &str) -> Result<Value, G
         (false, _) => caller.account,
     };
     let id = world.accounts.get(account).id.clone();
-    if world
-        .faults
-        .fire(Group::Read, &id, &[], &mut world.rng)
-        .is_some()
-    {
+    if world.faults.fire(Group::Read, &id, &[], &mut world.rng).is_some() {
         return Err(GraphError::transient());
     }
     let fields = Fields::parse(&call.text("fields").unwrap_or_default());
@@ -47,29 +43,18 @@ pub(crate) fn list(world: &mut World, call: &Call, who: &str) -> Result<Value, G
     if let Some(person) = call.text("user_id") {
         let found = account.person(&person).map(|index| &account.people[index]);
         let found = found.filter(|person| !person.messages.is_empty());
-        let data: Vec<Value> = found
-            .map(|person| fields.show(account, person))
-            .into_iter()
-            .collect();
+        let data: Vec<Value> = found.map(|person| fields.show(account, person)).into_iter().collect();
         return Ok(json!({"data": data}));
     }
-    let mut people: Vec<&Person> = account
-        .people
-        .iter()
-        .filter(|person| !person.messages.is_empty())
-        .collect();
+    let mut people: Vec<&Person> = account.people.iter().filter(|person| !person.messages.is_empty()).collect();
     people.sort_by_key(|person| std::cmp::Reverse(person.last_message));
     let number = |name: &str| call.text(name).and_then(|text| text.parse::<usize>().ok());
     let limit = number("limit").unwrap_or(PAGE).clamp(1, MOST);
     let after = number("after").unwrap_or(0);
-    let data: Vec<Value> = people
-        .iter()
-        .skip(after)
-        .take(limit)
-        .map(|person| fields.show(account, person))
-        .collect();
+    let data: Vec<Value> = people.iter().skip(after).take(limit).map(|person| fields.show(account, person)).collect();
     let end = after.saturating_add(data.len());
-    let mut answer = json!({"data": data, "paging": {"cursors": {"before": after.to_string(), "after": end.to_string()}}});
+    let mut answer =
+        json!({"data": data, "paging": {"cursors": {"before": after.to_string(), "after": end.to_string()}}});
     if end < people.len() {
         answer["paging"]["next"] = format!("/{who}/conversations?limit={limit}&after={end}").into();
     }
@@ -92,36 +77,16 @@ impl Fields {
             Some(at) => (&text[..at], Some(&text[at + "messages".len()..])),
             None => (text, None),
         };
-        let after = inner
-            .and_then(|inner| inner.rsplit_once('}'))
-            .map_or("", |(_, after)| after);
-        let asked = |name: &str| {
-            [head, after]
-                .iter()
-                .any(|part| part.split(',').any(|field| field.trim() == name))
-        };
+        let after = inner.and_then(|inner| inner.rsplit_once('}')).map_or("", |(_, after)| after);
+        let asked = |name: &str| [head, after].iter().any(|part| part.split(',').any(|field| field.trim() == name));
         let messages = inner.map(|inner| {
-            let limit = inner
-                .strip_prefix(".limit(")
-                .and_then(|rest| rest.split_once(')'));
-            let limit = limit
-                .and_then(|(number, _)| number.parse().ok())
-                .unwrap_or(PAGE);
-            let fields = inner
-                .split_once('{')
-                .and_then(|(_, rest)| rest.split_once('}'))
-                .map_or("", |(list, _)| list);
-            let fields = fields
-                .split(',')
-                .map(|field| field.trim().to_owned())
-                .collect();
+            let limit = inner.strip_prefix(".limit(").and_then(|rest| rest.split_once(')'));
+            let limit = limit.and_then(|(number, _)| number.parse().ok()).unwrap_or(PAGE);
+            let fields = inner.split_once('{').and_then(|(_, rest)| rest.split_once('}')).map_or("", |(list, _)| list);
+            let fields = fields.split(',').map(|field| field.trim().to_owned()).collect();
             (limit.clamp(1, MOST), fields)
         });
-        Self {
-            updated_time: asked("updated_time"),
-            participants: asked("participants"),
-            messages,
-        }
+        Self { updated_time: asked("updated_time"), participants: asked("participants"), messages }
     }
 
     fn show(&self, account: &Account, person: &Person) -> Value {
@@ -133,15 +98,8 @@ impl Fields {
             shown["participants"] = json!({"data": [{"id": account.id}, {"id": person.id}]});
         }
         if let Some((limit, fields)) = &self.messages {
-            let newest = person
-                .messages
-                .iter()
-                .rev()
-                .filter(|message| !message.deleted)
-                .take(*limit);
-            let data: Vec<Value> = newest
-                .map(|message| one(account, person, message, fields))
-                .collect();
+            let newest = person.messages.iter().rev().filter(|message| !message.deleted).take(*limit);
+            let data: Vec<Value> = newest.map(|message| one(account, person, message, fields)).collect();
             shown["messages"] = json!({"data": data});
         }
         shown
@@ -150,11 +108,8 @@ impl Fields {
 
 fn one(account: &Account, person: &Person, message: &Message, fields: &[String]) -> Value {
     let party = |account_itself: bool| {
-        let (id, username) = if account_itself {
-            (&account.id, &account.username)
-        } else {
-            (&person.id, &person.username)
-        };
+        let (id, username) =
+            if account_itself { (&account.id, &account.username) } else { (&person.id, &person.username) };
         match username.as_ref().filter(|_| account.is_instagram()) {
             Some(username) => json!({"id": id, "username": username}),
             None => json!({"id": id}),
@@ -183,34 +138,11 @@ mod tests {
 
     #[test]
     fn fields_are_read() {
-        let fields =
-            Fields::parse("participants,messages.limit(7){id,created_time,from},updated_time");
+        let fields = Fields::parse("participants,messages.limit(7){id,created_time,from},updated_time");
         let names = ["id", "created_time", "from"].map(str::to_owned).to_vec();
-        assert_eq!(
-            fields,
-            Fields {
-                updated_time: true,
-                participants: true,
-                messages: Some((7, names))
-            }
-        );
-        assert_eq!(
-            Fields::parse("id"),
-            Fields {
-                updated_time: false,
-                participants: false,
-                messages: None
-            }
-        );
-        assert_eq!(
-            Fields::parse("messages").messages.map(|(limit, _)| limit),
-            Some(25)
-        );
-        assert_eq!(
-            Fields::parse("messages.limit(x){")
-                .messages
-                .map(|(limit, _)| limit),
-            Some(25)
-        );
+        assert_eq!(fields, Fields { updated_time: true, participants: true, messages: Some((7, names)) });
+        assert_eq!(Fields::parse("id"), Fields { updated_time: false, participants: false, messages: None });
+        assert_eq!(Fields::parse("messages").messages.map(|(limit, _)| limit), Some(25));
+        assert_eq!(Fields::parse("messages.limit(x){").messages.map(|(limit, _)| limit), Some(25));
     }
 }

@@ -15,18 +15,12 @@ pub(crate) struct GraphError {
 }
 
 const WINDOW: &str = "(#10) This message is sent outside of allowed window.";
-const POLICY: &str = " Learn more about the new policy here: https://developers.facebook.com/docs/messenger-platform/policy-overview";
+const POLICY: &str =
+    " Learn more about the new policy here: https://developers.facebook.com/docs/messenger-platform/policy-overview";
 
 impl GraphError {
     pub(crate) fn new(status: u16, code: u32, message: impl Into<String>) -> Self {
-        Self {
-            status,
-            code,
-            subcode: None,
-            kind: "OAuthException",
-            message: message.into(),
-            transient: false,
-        }
+        Self { status, code, subcode: None, kind: "OAuthException", message: message.into(), transient: false }
     }
 
     pub(crate) fn sub(mut self, subcode: u32) -> Self {
@@ -44,24 +38,15 @@ impl GraphError {
     }
 
     pub(crate) fn unknown_token() -> Self {
-        Self::new(
-            400,
-            190,
-            "Invalid OAuth access token - Cannot parse access token",
-        )
+        Self::new(400, 190, "Invalid OAuth access token - Cannot parse access token")
     }
 
     pub(crate) fn no_token(me: bool) -> Self {
         if me {
-            let text =
-                "An active access token must be used to query information about the current user.";
+            let text = "An active access token must be used to query information about the current user.";
             return Self::new(400, 2500, text);
         }
-        Self::new(
-            400,
-            104,
-            "An access token is required to request this resource.",
-        )
+        Self::new(400, 104, "An access token is required to request this resource.")
     }
 
     pub(crate) fn revoked() -> Self {
@@ -71,9 +56,7 @@ impl GraphError {
     }
 
     pub(crate) fn expired(at: &str, now: &str) -> Self {
-        let text = format!(
-            "Error validating access token: Session has expired on {at}. The current time is {now}."
-        );
+        let text = format!("Error validating access token: Session has expired on {at}. The current time is {now}.");
         Self::new(400, 190, text).sub(463)
     }
 
@@ -88,11 +71,7 @@ impl GraphError {
     }
 
     pub(crate) fn capability() -> Self {
-        Self::new(
-            400,
-            3,
-            "(#3) Application does not have the capability to make this API call.",
-        )
+        Self::new(400, 3, "(#3) Application does not have the capability to make this API call.")
     }
 
     pub(crate) fn no_such_object(id: &str) -> Self {
@@ -109,9 +88,7 @@ impl GraphError {
     }
 
     pub(crate) fn unsupported_post() -> Self {
-        Self::invalid("Unsupported post request.")
-            .kind("GraphMethodException")
-            .sub(33)
+        Self::invalid("Unsupported post request.").kind("GraphMethodException").sub(33)
     }
 
     pub(crate) fn unknown_recipient(instagram: bool) -> Self {
@@ -121,11 +98,7 @@ impl GraphError {
 
     pub(crate) fn invalid_message(instagram: bool, message: &str) -> Self {
         let error = Self::invalid(message);
-        if instagram {
-            error.sub(2_534_015)
-        } else {
-            error
-        }
+        if instagram { error.sub(2_534_015) } else { error }
     }
 
     pub(crate) fn window(instagram: bool) -> Self {
@@ -155,20 +128,13 @@ impl GraphError {
     pub(crate) fn throttled(status: u16, code: u32) -> Self {
         match code {
             4 => Self::new(status, 4, "(#4) Application request limit reached"),
-            613 => Self::new(
-                status,
-                613,
-                "(#613) Calls to this api have exceeded the rate limit.",
-            ),
+            613 => Self::new(status, 613, "(#613) Calls to this api have exceeded the rate limit."),
             80_006 => {
-                let text = "(#80006) There have been too many calls to this messenger account. Wait a bit and try again.";
+                let text =
+                    "(#80006) There have been too many calls to this messenger account. Wait a bit and try again.";
                 Self::new(status, code, text).sub(2_446_079)
             }
-            other => Self::new(
-                status,
-                other,
-                format!("(#{other}) There have been too many calls."),
-            ),
+            other => Self::new(status, other, format!("(#{other}) There have been too many calls.")),
         }
     }
 

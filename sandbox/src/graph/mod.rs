@@ -29,20 +29,12 @@ pub(crate) async fn answer(shared: &Arc<Shared>, call: Call) -> Response {
     let asked = call.version.clone();
     let asked = asked.unwrap_or_else(|| shared.read(|world| world.config.default_version.clone()));
     let Some(version) = versions::served(&asked, now) else {
-        return reply::refusal(
-            shared,
-            &call,
-            None,
-            &GraphError::unknown_path(&call.shown_path()),
-            &asked,
-        );
+        return reply::refusal(shared, &call, None, &GraphError::unknown_path(&call.shown_path()), &asked);
     };
     let path: Vec<&str> = call.path.iter().map(String::as_str).collect();
     let result = match (call.method.as_str(), path.as_slice()) {
         ("POST", [who, "messages"]) => return send::messages(shared, &call, who, &version).await,
-        ("GET", [who, "conversations"]) => {
-            shared.with(|world| conversations::list(world, &call, who))
-        }
+        ("GET", [who, "conversations"]) => shared.with(|world| conversations::list(world, &call, who)),
         (_, [who, "subscribed_apps"]) => shared.with(|world| subscribed::edge(world, &call, who)),
         ("GET", [who]) => shared.with(|world| profile::read(world, &call, who)),
         _ if call.method == Method::GET => Err(GraphError::unknown_path(&call.shown_path())),

@@ -18,21 +18,13 @@ use super::{access, call::Call, error::GraphError};
 pub(crate) fn read(world: &mut World, call: &Call, who: &str) -> Result<Value, GraphError> {
     let caller = access::caller(world, call, who == "me")?;
     let fields = call.text("fields").unwrap_or_default();
-    let fields: Vec<&str> = fields
-        .split(',')
-        .map(str::trim)
-        .filter(|field| !field.is_empty())
-        .collect();
+    let fields: Vec<&str> = fields.split(',').map(str::trim).filter(|field| !field.is_empty()).collect();
     if access::is_caller(world, caller, who) {
         return Ok(own(world.accounts.get(caller.account), &fields));
     }
     world.counters.profile_reads += 1;
     let id = world.accounts.get(caller.account).id.clone();
-    if world
-        .faults
-        .fire(Group::Read, &id, &[], &mut world.rng)
-        .is_some()
-    {
+    if world.faults.fire(Group::Read, &id, &[], &mut world.rng).is_some() {
         return Err(GraphError::transient());
     }
     let account = world.accounts.get(caller.account);
@@ -69,10 +61,7 @@ fn own(account: &Account, fields: &[&str]) -> Value {
         ),
         Platform::Facebook => {
             let fields = if fields.is_empty() { &["name"] } else { fields };
-            pick(
-                json!({"id": account.id, "name": account.name, "category": "Business"}),
-                fields,
-            )
+            pick(json!({"id": account.id, "name": account.name, "category": "Business"}), fields)
         }
     }
 }
@@ -80,11 +69,7 @@ fn own(account: &Account, fields: &[&str]) -> Value {
 fn person(account: &Account, person: &Person, fields: &[&str]) -> Result<Value, GraphError> {
     if person.last_inbound.is_none() {
         let instagram = account.is_instagram();
-        return Err(if instagram {
-            GraphError::consent_required()
-        } else {
-            GraphError::no_profile()
-        });
+        return Err(if instagram { GraphError::consent_required() } else { GraphError::no_profile() });
     }
     if account.is_instagram() {
         let all = json!({
@@ -92,14 +77,7 @@ fn person(account: &Account, person: &Person, fields: &[&str]) -> Result<Value, 
             "follower_count": 42, "is_user_follow_business": true, "is_business_follow_user": false,
             "is_verified_user": false,
         });
-        return Ok(pick(
-            all,
-            if fields.is_empty() {
-                &["name", "profile_pic"]
-            } else {
-                fields
-            },
-        ));
+        return Ok(pick(all, if fields.is_empty() { &["name", "profile_pic"] } else { fields }));
     }
     let name = person.name.as_deref().unwrap_or_default();
     let (first, last) = name.split_once(' ').unwrap_or((name, ""));

@@ -19,23 +19,14 @@ pub(crate) fn error(world: &World, account: usize, fault: &Fired) -> Option<Grap
             GraphError::expired(&graph_time(now - 3_600_000), &graph_time(now))
         }
         "permission_lost" => {
-            let permission = if instagram {
-                "instagram_business_manage_messages"
-            } else {
-                "pages_messaging"
-            };
-            GraphError::new(
-                403,
-                10,
-                format!("(#10) Requires {permission} permission to manage the object"),
-            )
+            let permission = if instagram { "instagram_business_manage_messages" } else { "pages_messaging" };
+            GraphError::new(403, 10, format!("(#10) Requires {permission} permission to manage the object"))
         }
         "account_restricted" => {
             GraphError::new(403, 10, "(#10) This account is temporarily restricted.").sub(1_893_063)
         }
         "recipient_unavailable" => {
-            GraphError::new(400, 551, "(#551) This person isn't available right now.")
-                .sub(1_545_041)
+            GraphError::new(400, 551, "(#551) This person isn't available right now.").sub(1_545_041)
         }
         "window_closed_false" => GraphError::window(instagram),
         "capability" => GraphError::capability(),

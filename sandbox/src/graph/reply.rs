@@ -16,25 +16,13 @@ fn frame(status: u16, version: &str, trace: &str) -> poem::ResponseBuilder {
         .header("facebook-api-version", version)
         .header("x-fb-trace-id", trace)
         .header("x-fb-rev", "1030000001")
-        .header(
-            "cache-control",
-            "private, no-cache, no-store, must-revalidate",
-        )
+        .header("cache-control", "private, no-cache, no-store, must-revalidate")
 }
 
 /// A 200 with that body; counts the call for the account.
-pub(crate) fn success(
-    shared: &Shared,
-    account: Option<usize>,
-    body: Value,
-    version: &str,
-) -> Response {
-    let (trace, usage) = shared.read(|world| {
-        (
-            ids::trace(&mut world.rng),
-            account.and_then(|account| usage::count(world, account)),
-        )
-    });
+pub(crate) fn success(shared: &Shared, account: Option<usize>, body: Value, version: &str) -> Response {
+    let (trace, usage) =
+        shared.read(|world| (ids::trace(&mut world.rng), account.and_then(|account| usage::count(world, account))));
     let mut response = frame(200, version, &trace);
     for (name, value) in usage.unwrap_or_default() {
         response = response.header(name, value);
@@ -50,21 +38,14 @@ pub(crate) fn refusal(
     error: &GraphError,
     version: &str,
 ) -> Response {
-    let (trace, usage) = shared.read(|world| {
-        (
-            ids::trace(&mut world.rng),
-            account.and_then(|account| usage::count(world, account)),
-        )
-    });
+    let (trace, usage) =
+        shared.read(|world| (ids::trace(&mut world.rng), account.and_then(|account| usage::count(world, account))));
     let mut response = frame(error.status, version, &trace);
     for (name, value) in usage.unwrap_or_default() {
         response = response.header(name, value);
     }
     if error.code == 190 && call.host != super::call::Host::InstagramGraph {
-        let text = format!(
-            "OAuth \"Facebook Platform\" \"invalid_token\" \"{}\"",
-            error.message
-        );
+        let text = format!("OAuth \"Facebook Platform\" \"invalid_token\" \"{}\"", error.message);
         response = response.header("www-authenticate", text);
     }
     response.body(error.envelope(&trace).to_string())

@@ -22,20 +22,13 @@ use super::{
 };
 
 /// `POST /{who}/messages`.
-pub(crate) async fn messages(
-    shared: &Arc<Shared>,
-    call: &Call,
-    who: &str,
-    version: &str,
-) -> Response {
+pub(crate) async fn messages(shared: &Arc<Shared>, call: &Call, who: &str, version: &str) -> Response {
     let first = shared.with(|world| {
         world.counters.sends_received += 1;
         let caller = access::caller(world, call, who == "me")?;
         let id = world.accounts.get(caller.account).id.clone();
         let fault = world.faults.fire(Group::Refusal, &id, &[], &mut world.rng);
-        let error = fault
-            .as_ref()
-            .and_then(|fault| refusals::error(world, caller.account, fault));
+        let error = fault.as_ref().and_then(|fault| refusals::error(world, caller.account, fault));
         Ok((caller.account, fault, error))
     });
     let (account, fault, error) = match first {
@@ -43,10 +36,7 @@ pub(crate) async fn messages(
         Err(error) => return refuse(shared, call, &error, version),
     };
     if let Some(error) = error {
-        if fault
-            .as_ref()
-            .is_some_and(|fault| fault.name == "rate_limit")
-        {
+        if fault.as_ref().is_some_and(|fault| fault.name == "rate_limit") {
             shared.with(|world| world.counters.refused(error.counted_as()));
             let minutes = fault.map_or(1, |fault| fault.number("minutes"));
             return reply::throttled(shared, Some(account), &error, minutes, version);
@@ -79,40 +69,50 @@ async fn disturb(shared: &Arc<Shared>, call: &Call, fault: &Fired) -> Option<Res
             shared.with(|world| world.counters.refused("html_502".to_owned()));
             let page = "<!DOCTYPE html><html><head><title>Error</title></head><body><h1>Sorry, something went wrong.</h1></body></html>";
             Some(
-                Response::builder()
-                    .status(StatusCode::BAD_GATEWAY)
-                    .content_type("text/html; charset=utf-8")
-                    .body(page),
+                Response::builder().status(StatusCode::BAD_GATEWAY).content_type("text/html; charset=utf-8").body(page),
             )
         }
         "timeout_before_accept" => {
             shared.with(|world| world.counters.refused("timeout".to_owned()));
-            tokio::time::sleep(Duration::from_millis(fault.number("ms"))).await;
+            hang(shared, call, fault.number("ms")).await;
             shared.connections.cut(call.peer, Cut::Close);
             Some(Response::default())
         }
         "hold_before_accept" => {
-            held(shared).await;
-            None
+            if held(shared, call).await {
+                return None;
+            }
+            shared.with(|world| world.counters.refused("hung_up".to_owned()));
+            Some(Response::default())
         }
         _ => None,
     }
 }
 
-/// Waits for the next release, and is counted meanwhile.
-async fn held(shared: &Arc<Shared>) {
+/// Waits that long; false when the caller hung up before.
+async fn hang(shared: &Arc<Shared>, call: &Call, ms: u64) -> bool {
+    tokio::select! {
+        () = tokio::time::sleep(Duration::from_millis(ms)) => true,
+        () = shared.connections.hung_up(call.peer) => false,
+    }
+}
+
+/// Waits for the next release, and is counted meanwhile; false when the caller hung up before.
+async fn held(shared: &Arc<Shared>, call: &Call) -> bool {
     struct Counted<'a>(&'a Shared);
     impl Drop for Counted<'_> {
         fn drop(&mut self) {
-            self.0
-                .read(|world| world.counters.held = world.counters.held.saturating_sub(1));
+            self.0.read(|world| world.counters.held = world.counters.held.saturating_sub(1));
         }
     }
     let mut release = shared.release.subscribe();
     shared.read(|world| world.counters.held += 1);
     let _counted = Counted(shared);
-    // The sender lives as long as the sandbox; if it is gone, nothing is held any more.
-    let _ = release.changed().await;
+    tokio::select! {
+        // The sender lives as long as the sandbox; if it is gone, nothing is held any more.
+        _ = release.changed() => true,
+        () = shared.connections.hung_up(call.peer) => false,
+    }
 }
 
 /// Notes an answer as lost unless it was given: the caller may hang up while we wait.
@@ -155,43 +155,34 @@ async fn answer(shared: &Arc<Shared>, call: &Call, accepted: Accepted, version: 
     // What is lost for sure has been counted; the rest is lost when the caller goes before the end.
     let kept = matches!(
         name,
-        Some(
-            "answer_lost"
-                | "timeout_after_accept"
-                | "reset_mid_response"
-                | "answer_without_message_id"
-        )
+        Some("answer_lost" | "timeout_after_accept" | "reset_mid_response" | "answer_without_message_id")
     );
-    let mut promise = Promise {
-        shared,
-        sent: accepted.sent,
-        epoch: accepted.epoch,
-        kept,
-    };
+    let mut promise = Promise { shared, sent: accepted.sent, epoch: accepted.epoch, kept };
     for echo in accepted.echoes_first {
         // A receiver that does not answer in time, or a reset, must not hold the send for ever.
         let _ = tokio::time::timeout(Duration::from_secs(10), echo).await;
     }
     let ms = fault.as_ref().map_or(0, |fault| fault.number("ms"));
     let how = Cut::parse(fault.as_ref().and_then(|fault| fault.text("how")));
-    match name {
-        Some("slow_answer") => tokio::time::sleep(Duration::from_millis(ms)).await,
-        Some("hold_answer") => held(shared).await,
+    let there = match name {
+        Some("slow_answer") => hang(shared, call, ms).await,
+        Some("hold_answer") => held(shared, call).await,
         Some("timeout_after_accept") => {
-            tokio::time::sleep(Duration::from_millis(ms)).await;
+            hang(shared, call, ms).await;
             shared.connections.cut(call.peer, Cut::Close);
+            true
         }
-        Some("answer_lost") => shared.connections.cut(call.peer, how),
+        Some("answer_lost") => {
+            shared.connections.cut(call.peer, how);
+            true
+        }
         Some("reset_mid_response") => {
             shared.connections.end_with(call.peer, how);
-            return truncated(
-                reply::success(shared, account, body.clone(), version),
-                &body.to_string(),
-            );
+            return truncated(reply::success(shared, account, body.clone(), version), &body.to_string());
         }
-        _ => {}
-    }
-    promise.kept = true;
+        _ => true,
+    };
+    promise.kept |= there;
     drop(promise);
     reply::success(shared, account, body, version)
 }

@@ -13,12 +13,7 @@ use super::{
 };
 
 /// Names only Instagram knows; the Page edge refuses them.
-const INSTAGRAM_ONLY: [&str; 4] = [
-    "messaging_seen",
-    "comments",
-    "messaging_referral",
-    "messaging_handover",
-];
+const INSTAGRAM_ONLY: [&str; 4] = ["messaging_seen", "comments", "messaging_referral", "messaging_handover"];
 const PAGE_FIELDS: &str = "{feed, mention, name, messages, messaging_postbacks, messaging_optins, message_deliveries, \
      message_reads, message_echoes, message_edits, message_reactions, messaging_referrals, messaging_handovers, \
      messaging_policy_enforcement, standby}";
@@ -59,29 +54,17 @@ fn list(world: &World, caller: Caller) -> Value {
 
 fn install(world: &mut World, call: &Call, caller: Caller) -> Result<Value, GraphError> {
     let fields: Vec<String> = match call.value("subscribed_fields") {
-        Some(Value::Array(list)) => list
-            .iter()
-            .filter_map(Value::as_str)
-            .map(str::to_owned)
-            .collect(),
-        Some(Value::String(text)) => text
-            .split(',')
-            .map(|field| field.trim().to_owned())
-            .collect(),
+        Some(Value::Array(list)) => list.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
+        Some(Value::String(text)) => text.split(',').map(|field| field.trim().to_owned()).collect(),
         _ => Vec::new(),
     };
     if fields.iter().all(String::is_empty) {
-        return Err(GraphError::invalid(
-            "(#100) The parameter subscribed_fields is required.",
-        ));
+        return Err(GraphError::invalid("(#100) The parameter subscribed_fields is required."));
     }
     if caller.platform == Platform::Facebook {
-        let wrong = fields
-            .iter()
-            .position(|field| INSTAGRAM_ONLY.contains(&field.as_str()));
+        let wrong = fields.iter().position(|field| INSTAGRAM_ONLY.contains(&field.as_str()));
         if let Some(wrong) = wrong {
-            let text =
-                format!("(#100) Param subscribed_fields[{wrong}] must be one of {PAGE_FIELDS}");
+            let text = format!("(#100) Param subscribed_fields[{wrong}] must be one of {PAGE_FIELDS}");
             return Err(GraphError::invalid(text));
         }
     }

@@ -13,23 +13,17 @@ const CALM: u64 = 70;
 /// Counts a call; headers once there have been enough.
 pub(crate) fn count(world: &mut World, account: usize) -> Option<Headers> {
     let after = world.config.usage_headers_after;
-    let state = world.accounts.get_mut(account);
+    // A reset may have come between the call and its answer.
+    let state = world.accounts.try_get_mut(account)?;
     state.calls += 1;
-    let beyond = state
-        .calls
-        .checked_sub(after)
-        .filter(|beyond| *beyond > 0)?;
+    let beyond = state.calls.checked_sub(after).filter(|beyond| *beyond > 0)?;
     Some(headers(world, account, (1 + beyond / 100).min(CALM), 0))
 }
 
 /// The headers at that percentage.
 pub(crate) fn headers(world: &World, account: usize, percent: u64, minutes: u64) -> Headers {
-    let account = world.accounts.get(account);
-    let kind = if account.is_instagram() {
-        "instagram"
-    } else {
-        "messenger"
-    };
+    let Some(account) = world.accounts.all().get(account) else { return Headers::new() };
+    let kind = if account.is_instagram() { "instagram" } else { "messenger" };
     let time = percent.min(25);
     let app = json!({"call_count": percent, "total_time": time, "total_cputime": time});
     let business = json!([{
@@ -39,9 +33,6 @@ pub(crate) fn headers(world: &World, account: usize, percent: u64, minutes: u64)
     let by_account: Map<_, _> = [(account.id.clone(), business)].into_iter().collect();
     vec![
         ("x-app-usage", app.to_string()),
-        (
-            "x-business-use-case-usage",
-            serde_json::Value::Object(by_account).to_string(),
-        ),
+        ("x-business-use-case-usage", serde_json::Value::Object(by_account).to_string()),
     ]
 }

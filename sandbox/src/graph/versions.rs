@@ -3,8 +3,11 @@
 
 use chrono::NaiveDate;
 
-/// (major, last day of service); none: still open.
-const VERSIONS: &[(u32, Option<(i32, u32, u32)>)] = &[
+/// Year, month, day.
+type Day = (i32, u32, u32);
+
+/// The major number and the day service ends; none: still open.
+const VERSIONS: [(u32, Option<Day>); 10] = [
     (17, Some((2025, 9, 12))),
     (18, Some((2026, 1, 26))),
     (19, Some((2026, 5, 21))),
@@ -26,7 +29,7 @@ pub(crate) fn is_version(segment: &str) -> bool {
     major(segment).is_some()
 }
 
-fn alive(until: Option<(i32, u32, u32)>, now_ms: i64) -> bool {
+fn alive(until: Option<Day>, now_ms: i64) -> bool {
     until
         .and_then(|(year, month, day)| NaiveDate::from_ymd_opt(year, month, day))
         .and_then(|date| date.and_hms_opt(0, 0, 0))
@@ -58,9 +61,6 @@ mod tests {
         assert_eq!(served("v19.0", NOVEMBER_2026).as_deref(), Some("v21.0"));
         assert_eq!(served("v9.0", NOVEMBER_2026).as_deref(), Some("v21.0"));
         assert_eq!(served("v99.0", NOVEMBER_2026), None);
-        assert_eq!(
-            served("v21.0", NOVEMBER_2026 + 100 * 86_400_000).as_deref(),
-            Some("v22.0")
-        );
+        assert_eq!(served("v21.0", NOVEMBER_2026 + 100 * 86_400_000).as_deref(), Some("v22.0"));
     }
 }

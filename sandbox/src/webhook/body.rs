@@ -60,11 +60,7 @@ pub(crate) fn envelope(object: &str, entries: &[Entry<'_>]) -> Vec<u8> {
         .iter()
         .map(|entry| {
             // `changes` count in seconds, everything else in milliseconds.
-            let time = if entry.field == "changes" {
-                entry.time / 1000
-            } else {
-                entry.time
-            };
+            let time = if entry.field == "changes" { entry.time / 1000 } else { entry.time };
             Ordered::new()
                 .put("id", entry.account_id)
                 .put("time", time)
@@ -72,10 +68,7 @@ pub(crate) fn envelope(object: &str, entries: &[Entry<'_>]) -> Vec<u8> {
                 .finish()
         })
         .collect();
-    let text = Ordered::new()
-        .put("object", object)
-        .put_raw("entry", &format!("[{}]", entries.join(",")))
-        .finish();
+    let text = Ordered::new().put("object", object).put_raw("entry", &format!("[{}]", entries.join(","))).finish();
     escape(&text).into_bytes()
 }
 
@@ -124,12 +117,8 @@ mod tests {
             webhook::{events, signature},
             world::inbound::Written,
         };
-        let parties =
-            events::Parties::inbound("17841400000000001", "900000000000001", 1_789_999_999_000);
-        let written = Written {
-            text: Some("äöå https://example.test/a".to_owned()),
-            ..Written::default()
-        };
+        let parties = events::Parties::inbound("17841400000000001", "900000000000001", 1_789_999_999_000);
+        let written = Written { text: Some("äöå https://example.test/a".to_owned()), ..Written::default() };
         let element = events::written(&parties, "m_test_1", &written);
         let entry = Entry {
             account_id: "17841400000000001",
@@ -145,34 +134,20 @@ mod tests {
             signature::sha256(secret, &body),
             "f4f3173eca6f0ba6d833ebe35e3e3dfbe94d1119ec82efcf7b8773a8e266959f"
         );
-        assert_eq!(
-            signature::sha1(secret, &body),
-            "f0dfaa047135c153f74f6235f8521a21656e44a8"
-        );
+        assert_eq!(signature::sha1(secret, &body), "f0dfaa047135c153f74f6235f8521a21656e44a8");
     }
 
     #[test]
     fn escapes_once_and_in_surrogate_pairs() {
-        assert_eq!(
-            escape(r#"{"a":"/ \/ 😀 \u00E4"}"#),
-            r#"{"a":"\/ \/ \ud83d\ude00 \u00E4"}"#
-        );
+        assert_eq!(escape(r#"{"a":"/ \/ 😀 \u00E4"}"#), r#"{"a":"\/ \/ \ud83d\ude00 \u00E4"}"#);
         assert_eq!(escape(r#""\\/""#), r#""\\\/""#);
         assert_eq!(escape("\"\\ä"), "\"\\\\u00e4");
     }
 
     #[test]
     fn changes_count_in_seconds() {
-        let entry = Entry {
-            account_id: "1",
-            time: 1_790_000_000_999,
-            field: "changes",
-            elements: vec!["{}"],
-        };
+        let entry = Entry { account_id: "1", time: 1_790_000_000_999, field: "changes", elements: vec!["{}"] };
         let body = String::from_utf8(envelope("page", &[entry])).unwrap();
-        assert_eq!(
-            body,
-            r#"{"object":"page","entry":[{"id":"1","time":1790000000,"changes":[{}]}]}"#
-        );
+        assert_eq!(body, r#"{"object":"page","entry":[{"id":"1","time":1790000000,"changes":[{}]}]}"#);
     }
 }

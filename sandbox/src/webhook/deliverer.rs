@@ -37,35 +37,16 @@ fn next(world: &mut World, under_way: usize) -> (Vec<Job>, Option<Duration>) {
     let now = world.clock.now();
     let due = world.queue.take_due(now, capacity);
     let taken = due.len();
-    let jobs = due
-        .into_iter()
-        .filter_map(|index| world.job(index))
-        .collect();
+    let jobs = due.into_iter().filter_map(|index| world.job(index)).collect();
     // With no capacity left only the end of an attempt matters, and that wakes us.
-    let by_clock = (taken < capacity)
-        .then(|| {
-            world
-                .queue
-                .next_due()
-                .and_then(|due| world.clock.real_wait(due))
-        })
-        .flatten();
-    let by_time = world
-        .queue
-        .next_later()
-        .map(|at| at.saturating_duration_since(real));
+    let by_clock =
+        (taken < capacity).then(|| world.queue.next_due().and_then(|due| world.clock.real_wait(due))).flatten();
+    let by_time = world.queue.next_later().map(|at| at.saturating_duration_since(real));
     (jobs, [by_clock, by_time].into_iter().flatten().min())
 }
 
 async fn attempt(shared: Arc<Shared>, job: Job) {
-    let outcome = post(
-        &shared.http,
-        &job.url,
-        &job.headers,
-        job.body.clone(),
-        job.budget_ms,
-    )
-    .await;
+    let outcome = post(&shared.http, &job.url, &job.headers, job.body.clone(), job.budget_ms).await;
     shared.with(|world| world.finish_job(&job, outcome));
 }
 
@@ -78,33 +59,22 @@ pub(crate) async fn post(
     budget_ms: u64,
 ) -> Outcome {
     let started = Instant::now();
-    let mut request = http
-        .post(url)
-        .header("content-type", "application/json")
-        .timeout(Duration::from_millis(budget_ms))
-        .body(body);
+    let mut request =
+        http.post(url).header("content-type", "application/json").timeout(Duration::from_millis(budget_ms)).body(body);
     for (name, value) in headers {
         request = request.header(*name, value);
     }
     let result = answer(request).await;
     let ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
     match result {
-        Ok(status) => Outcome {
-            status: Some(status),
-            ms,
-            error: None,
-        },
+        Ok(status) => Outcome { status: Some(status), ms, error: None },
         Err(error) => {
             let what = match (error.is_timeout(), error.is_connect()) {
                 (true, _) => format!("no answer within {budget_ms} ms"),
                 (_, true) => "connection refused".to_owned(),
                 _ => "connection ended without an answer".to_owned(),
             };
-            Outcome {
-                status: None,
-                ms,
-                error: Some(what),
-            }
+            Outcome { status: None, ms, error: Some(what) }
         }
     }
 }

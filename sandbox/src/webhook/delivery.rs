@@ -19,14 +19,8 @@ pub(crate) enum State {
 }
 
 impl State {
-    pub(crate) const ALL: [Self; 6] = [
-        Self::Waiting,
-        Self::InFlight,
-        Self::Retrying,
-        Self::Delivered,
-        Self::Dropped,
-        Self::Skipped,
-    ];
+    pub(crate) const ALL: [Self; 6] =
+        [Self::Waiting, Self::InFlight, Self::Retrying, Self::Delivered, Self::Dropped, Self::Skipped];
 
     pub(crate) fn name(self) -> &'static str {
         match self {
@@ -43,14 +37,8 @@ impl State {
 /// What keeps its order: one conversation, or one address while batching.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Lane {
-    Thread {
-        account: usize,
-        person: Option<usize>,
-    },
-    Batch {
-        object: &'static str,
-        app: Login,
-    },
+    Thread { account: usize, person: Option<usize> },
+    Batch { object: &'static str, app: Login },
 }
 
 /// One try.

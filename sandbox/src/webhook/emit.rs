@@ -46,12 +46,7 @@ pub(crate) struct Event {
 impl Event {
     /// A messaging event of one conversation.
     pub(crate) fn of(place: Place, element: String) -> Self {
-        Self {
-            account: place.account,
-            person: Some(place.person),
-            field: Field::Messaging,
-            element,
-        }
+        Self { account: place.account, person: Some(place.person), field: Field::Messaging, element }
     }
 }
 
@@ -61,18 +56,12 @@ impl World {
         if !self.accounts.get(account).subscribed {
             return Some("the account is not subscribed to webhooks".to_owned());
         }
-        self.webhook_url(object)
-            .is_none()
-            .then(|| "no webhook address is set".to_owned())
+        self.webhook_url(object).is_none().then(|| "no webhook address is set".to_owned())
     }
 
     pub(crate) fn webhook_url(&self, object: &str) -> Option<&str> {
         let config = &self.config;
-        let url = if object == "page" {
-            &config.webhook_url_facebook
-        } else {
-            &config.webhook_url_instagram
-        };
+        let url = if object == "page" { &config.webhook_url_facebook } else { &config.webhook_url_instagram };
         url.as_deref()
     }
 
@@ -90,12 +79,8 @@ impl World {
                 made.extend(self.add_to_batch(object, app, &event));
                 continue;
             }
-            let entry = Entry {
-                account_id: &account_id,
-                time: now,
-                field: event.field.name(),
-                elements: vec![&event.element],
-            };
+            let entry =
+                Entry { account_id: &account_id, time: now, field: event.field.name(), elements: vec![&event.element] };
             let delivery = Delivery {
                 object,
                 app,
@@ -103,21 +88,14 @@ impl World {
                 accounts: vec![event.account],
                 updates: 1,
                 body: body::envelope(object, &[entry]),
-                state: if skip.is_some() {
-                    State::Skipped
-                } else {
-                    State::Waiting
-                },
+                state: if skip.is_some() { State::Skipped } else { State::Waiting },
                 created_at: now,
                 first_attempt_at: None,
                 next_attempt_at: None,
                 attempts: Vec::new(),
                 duplicate: false,
                 error: skip,
-                lane: (!urgent).then_some(Lane::Thread {
-                    account: event.account,
-                    person: event.person,
-                }),
+                lane: (!urgent).then_some(Lane::Thread { account: event.account, person: event.person }),
             };
             made.push(self.add_delivery(delivery, urgent));
         }
@@ -138,9 +116,7 @@ impl World {
             return index;
         }
         let account_id = self.accounts.get(account).id.clone();
-        let fault = self
-            .faults
-            .fire(Group::Event, &account_id, &["spurious_edit"], &mut self.rng);
+        let fault = self.faults.fire(Group::Event, &account_id, &["spurious_edit"], &mut self.rng);
         let wait = fault.as_ref().map_or(0, |fault| fault.number("ms"));
         let at = Instant::now() + Duration::from_millis(wait);
         match fault.as_ref().map(|fault| fault.name) {
@@ -151,20 +127,11 @@ impl World {
             }
             Some("reorder") => {
                 self.queue.held.entry(account).or_default().push(index);
-                self.queue.later(
-                    at,
-                    Later::Overtaken {
-                        delivery: index,
-                        account,
-                    },
-                );
+                self.queue.later(at, Later::Overtaken { delivery: index, account });
                 return index;
             }
             Some("duplicate") => {
-                let copies = fault
-                    .as_ref()
-                    .map_or(1, |fault| fault.number("copies"))
-                    .min(100);
+                let copies = fault.as_ref().map_or(1, |fault| fault.number("copies")).min(100);
                 for _ in 0..copies {
                     self.add_copy(index);
                 }
@@ -208,24 +175,13 @@ impl World {
     fn add_to_batch(&mut self, object: &'static str, app: Login, event: &Event) -> Option<usize> {
         let settings = self.config.batch?;
         let batch = self.queue.batches.entry((object, app)).or_default();
-        batch.updates.push(Batched {
-            account: event.account,
-            field: event.field,
-            element: event.element.clone(),
-        });
+        batch.updates.push(Batched { account: event.account, field: event.field, element: event.element.clone() });
         if batch.updates.len() >= settings.max_events {
             return self.flush(object, app);
         }
         if batch.updates.len() == 1 {
-            let flush = Later::Flush {
-                object,
-                app,
-                number: batch.number,
-            };
-            self.queue.later(
-                Instant::now() + Duration::from_millis(settings.max_ms),
-                flush,
-            );
+            let flush = Later::Flush { object, app, number: batch.number };
+            self.queue.later(Instant::now() + Duration::from_millis(settings.max_ms), flush);
         }
         None
     }
@@ -250,15 +206,7 @@ impl World {
                 _ => {
                     let account_id = &self.accounts.get(update.account).id;
                     let elements = vec![update.element.as_str()];
-                    entries.push((
-                        update.account,
-                        Entry {
-                            account_id,
-                            time: now,
-                            field,
-                            elements,
-                        },
-                    ));
+                    entries.push((update.account, Entry { account_id, time: now, field, elements }));
                 }
             }
         }
@@ -303,11 +251,7 @@ impl World {
                 Later::Echo { place, sent } => {
                     self.emit_echo(place, sent, false);
                 }
-                Later::Flush {
-                    object,
-                    app,
-                    number,
-                } => {
+                Later::Flush { object, app, number } => {
                     let open = self.queue.batches.get(&(object, app));
                     if open.is_some_and(|batch| batch.number == number) {
                         self.flush(object, app);

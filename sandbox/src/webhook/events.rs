@@ -20,32 +20,19 @@ pub(crate) struct Parties {
 
 impl Parties {
     pub(crate) fn inbound(account: &str, person: &str, timestamp: i64) -> Self {
-        Self {
-            sender: person.to_owned(),
-            recipient: account.to_owned(),
-            timestamp,
-        }
+        Self { sender: person.to_owned(), recipient: account.to_owned(), timestamp }
     }
 
     pub(crate) fn outbound(account: &str, person: &str, timestamp: i64) -> Self {
-        Self {
-            sender: account.to_owned(),
-            recipient: person.to_owned(),
-            timestamp,
-        }
+        Self { sender: account.to_owned(), recipient: person.to_owned(), timestamp }
     }
 
     fn head(&self) -> Ordered {
-        Ordered::new()
-            .put("sender", json!({"id": self.sender}))
-            .put("recipient", json!({"id": self.recipient}))
+        Ordered::new().put("sender", json!({"id": self.sender})).put("recipient", json!({"id": self.recipient}))
     }
 
     fn element(&self, key: &str, body: Ordered) -> String {
-        self.head()
-            .put("timestamp", self.timestamp)
-            .put_raw(key, &body.finish())
-            .finish()
+        self.head().put("timestamp", self.timestamp).put_raw(key, &body.finish()).finish()
     }
 }
 
@@ -69,11 +56,7 @@ pub(crate) fn written(parties: &Parties, mid: &str, written: &Written) -> String
     }
     let empty = written.text.is_none() && written.attachments.is_empty() && !written.unsupported;
     if let Some(referral) = written.referral.as_ref().filter(|_| empty) {
-        return parties
-            .head()
-            .put("timestamp", parties.timestamp)
-            .put("referral", referral)
-            .finish();
+        return parties.head().put("timestamp", parties.timestamp).put("referral", referral).finish();
     }
     let reply_to = match (&written.reply_to, &written.story) {
         (Some(mid), _) => Some(json!({"mid": mid})),
@@ -84,18 +67,9 @@ pub(crate) fn written(parties: &Parties, mid: &str, written: &Written) -> String
     let body = Ordered::new()
         .put("mid", mid)
         .put_some("text", written.text.as_ref())
-        .put_some(
-            "quick_reply",
-            written
-                .quick_reply
-                .as_ref()
-                .map(|payload| json!({"payload": payload})),
-        )
+        .put_some("quick_reply", written.quick_reply.as_ref().map(|payload| json!({"payload": payload})))
         .put_some("reply_to", reply_to)
-        .put_some(
-            "attachments",
-            (!attachments.is_empty()).then_some(attachments),
-        )
+        .put_some("attachments", (!attachments.is_empty()).then_some(attachments))
         .put_some("is_unsupported", written.unsupported.then_some(true))
         .put_some("referral", written.referral.as_ref());
     parties.element("message", body)
@@ -129,11 +103,7 @@ pub(crate) fn echo(parties: &Parties, echo: &Echo<'_>) -> String {
 
 /// A reaction (its name and emoji), or its end.
 pub(crate) fn reaction(parties: &Parties, mid: &str, reaction: Option<(&str, &str)>) -> String {
-    let action = if reaction.is_some() {
-        "react"
-    } else {
-        "unreact"
-    };
+    let action = if reaction.is_some() { "react" } else { "unreact" };
     let body = Ordered::new()
         .put("mid", mid)
         .put("action", action)
@@ -153,32 +123,21 @@ pub(crate) fn read(parties: &Parties, mid: Option<&str>, watermark: i64) -> Stri
 
 /// Messenger's delivery receipt, which has no timestamp.
 pub(crate) fn delivery(parties: &Parties, mids: &[String], watermark: i64) -> String {
-    let body = Ordered::new()
-        .put_some("mids", (!mids.is_empty()).then_some(mids))
-        .put("watermark", watermark);
+    let body = Ordered::new().put_some("mids", (!mids.is_empty()).then_some(mids)).put("watermark", watermark);
     parties.head().put_raw("delivery", &body.finish()).finish()
 }
 
 pub(crate) fn unsend(parties: &Parties, mid: &str) -> String {
-    parties.element(
-        "message",
-        Ordered::new().put("mid", mid).put("is_deleted", true),
-    )
+    parties.element("message", Ordered::new().put("mid", mid).put("is_deleted", true))
 }
 
 pub(crate) fn edit(parties: &Parties, mid: &str, text: &str, number: u64) -> String {
-    let body = Ordered::new()
-        .put("mid", mid)
-        .put("text", text)
-        .put("num_edit", number);
+    let body = Ordered::new().put("mid", mid).put("text", text).put("num_edit", number);
     parties.element("message_edit", body)
 }
 
 /// Seen in the wild: an edit that is none, from nobody.
 pub(crate) fn spurious_edit(mid: &str, timestamp: i64) -> String {
     let body = Ordered::new().put("mid", mid).put("num_edit", 0).finish();
-    Ordered::new()
-        .put("timestamp", timestamp)
-        .put_raw("message_edit", &body)
-        .finish()
+    Ordered::new().put("timestamp", timestamp).put_raw("message_edit", &body).finish()
 }

@@ -17,14 +17,7 @@ const MINUTE: i64 = 60 * SECOND;
 const HOUR: i64 = 60 * MINUTE;
 
 /// Waits after the first failures; the last one repeats.
-const RETRIES: [i64; 6] = [
-    0,
-    5 * SECOND,
-    30 * SECOND,
-    2 * MINUTE,
-    10 * MINUTE,
-    30 * MINUTE,
-];
+const RETRIES: [i64; 6] = [0, 5 * SECOND, 30 * SECOND, 2 * MINUTE, 10 * MINUTE, 30 * MINUTE];
 const ALERT_AFTER: i64 = 15 * MINUTE;
 const DISABLE_AFTER: i64 = HOUR;
 const CHANGES_FOR: i64 = 36 * HOUR;
@@ -54,15 +47,9 @@ pub(crate) struct Outcome {
 
 /// The signature headers under a secret.
 pub(crate) fn headers(secret: &str, body: &[u8], sha256: bool) -> Vec<(&'static str, String)> {
-    let mut headers = vec![(
-        "x-hub-signature",
-        format!("sha1={}", signature::sha1(secret, body)),
-    )];
+    let mut headers = vec![("x-hub-signature", format!("sha1={}", signature::sha1(secret, body)))];
     if sha256 {
-        headers.push((
-            "x-hub-signature-256",
-            format!("sha256={}", signature::sha256(secret, body)),
-        ));
+        headers.push(("x-hub-signature-256", format!("sha256={}", signature::sha256(secret, body))));
     }
     headers
 }
@@ -74,9 +61,7 @@ impl World {
             (SignWith::Instagram, _) | (SignWith::Product, Login::Instagram) => {
                 (&self.config.instagram_app_secret, "instagram")
             }
-            (SignWith::Meta, _) | (SignWith::Product, Login::Facebook) => {
-                (&self.config.meta_app_secret, "meta")
-            }
+            (SignWith::Meta, _) | (SignWith::Product, Login::Facebook) => (&self.config.meta_app_secret, "meta"),
             (SignWith::Wrong, _) => (WRONG_SECRET, "wrong"),
         }
     }
@@ -87,10 +72,7 @@ impl World {
         let delivery = &mut self.queue.deliveries[index];
         delivery.first_attempt_at.get_or_insert(now);
         let (object, app) = (delivery.object, delivery.app);
-        let account = delivery
-            .accounts
-            .first()
-            .map(|account| self.accounts.get(*account).id.clone());
+        let account = delivery.accounts.first().map(|account| self.accounts.get(*account).id.clone());
         let account = account.unwrap_or_default();
         let Some(url) = self.webhook_url(object).map(str::to_owned) else {
             self.queue.deliveries[index].error = Some("no webhook address is set".to_owned());
@@ -99,9 +81,7 @@ impl World {
             self.queue.notify_watchers(index);
             return None;
         };
-        let fault = self
-            .faults
-            .fire(Group::Attempt, &account, &[], &mut self.rng);
+        let fault = self.faults.fire(Group::Attempt, &account, &[], &mut self.rng);
         let with = match fault.as_ref().map(|fault| fault.name) {
             Some("bad_signature") => SignWith::Wrong,
             _ => self.config.sign_with,
@@ -160,11 +140,7 @@ impl World {
     fn failed(&mut self, index: usize, accounts: &[usize], now: i64) {
         let delivery = &self.queue.deliveries[index];
         let first = delivery.first_attempt_at.unwrap_or(now);
-        let tries = delivery
-            .attempts
-            .len()
-            .saturating_sub(1)
-            .min(RETRIES.len() - 1);
+        let tries = delivery.attempts.len().saturating_sub(1).min(RETRIES.len() - 1);
         let next = now + RETRIES[tries];
         if delivery.changes {
             if now - first >= CHANGES_FOR {

@@ -25,11 +25,7 @@ pub(crate) enum Later {
     /// The echo of a message we accepted.
     Echo { place: Place, sent: usize },
     /// A batch has waited long enough.
-    Flush {
-        object: &'static str,
-        app: Login,
-        number: u64,
-    },
+    Flush { object: &'static str, app: Login, number: u64 },
 }
 
 /// An update that waits for its batch.
@@ -151,11 +147,7 @@ impl Queue {
 
     /// What is still to come, deliveries and updates that are not yet any.
     pub(crate) fn pending(&self) -> usize {
-        let echoes = self
-            .later
-            .values()
-            .filter(|later| matches!(later, Later::Echo { .. }))
-            .count();
+        let echoes = self.later.values().filter(|later| matches!(later, Later::Echo { .. })).count();
         let batched: usize = self.batches.values().map(|batch| batch.updates.len()).sum();
         self.unfinished.len() + echoes + batched
     }

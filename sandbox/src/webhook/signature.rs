@@ -33,9 +33,6 @@ mod tests {
     #[test]
     fn proof_of_the_fact_sheet() {
         let proof = super::sha256("sandbox_app_secret_0123456789abcdef", b"EAAsandboxToken");
-        assert_eq!(
-            proof,
-            "6aa068f36ff8f29a60c2a4d1c05d5c2195456fe94c872fb905534501eed8f76c"
-        );
+        assert_eq!(proof, "6aa068f36ff8f29a60c2a4d1c05d5c2195456fe94c872fb905534501eed8f76c");
     }
 }

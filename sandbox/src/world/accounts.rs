@@ -75,12 +75,7 @@ pub(crate) struct Account {
 impl Account {
     pub(crate) fn new(id: String, platform: Platform) -> Self {
         Self {
-            name: if platform == Platform::Facebook {
-                "Page"
-            } else {
-                "Shop"
-            }
-            .to_owned(),
+            name: if platform == Platform::Facebook { "Page" } else { "Shop" }.to_owned(),
             id,
             platform,
             logins: Vec::new(),
@@ -108,11 +103,7 @@ impl Account {
 
     /// The webhook object its events are in.
     pub(crate) fn object(&self) -> &'static str {
-        if self.is_instagram() {
-            "instagram"
-        } else {
-            "page"
-        }
+        if self.is_instagram() { "instagram" } else { "page" }
     }
 
     pub(crate) fn person(&self, id: &str) -> Option<usize> {
@@ -125,10 +116,7 @@ impl Account {
             return index;
         }
         let index = self.people.len();
-        self.people.push(Person {
-            id: id.to_owned(),
-            ..Person::default()
-        });
+        self.people.push(Person { id: id.to_owned(), ..Person::default() });
         self.people_by_id.insert(id.to_owned(), index);
         index
     }
@@ -174,6 +162,11 @@ impl Accounts {
 
     pub(crate) fn get_mut(&mut self, index: usize) -> &mut Account {
         &mut self.list[index]
+    }
+
+    /// For an index from before a possible reset.
+    pub(crate) fn try_get_mut(&mut self, index: usize) -> Option<&mut Account> {
+        self.list.get_mut(index)
     }
 
     pub(crate) fn at(&self, place: Place) -> (&Account, &Person) {
@@ -237,10 +230,7 @@ impl Accounts {
     pub(crate) fn to_json(&self, index: usize) -> Value {
         let account = &self.list[index];
         let page = account.page.map(|page| &self.list[page]);
-        let token = account
-            .token
-            .as_ref()
-            .or_else(|| page.and_then(|page| page.token.as_ref()));
+        let token = account.token.as_ref().or_else(|| page.and_then(|page| page.token.as_ref()));
         json!({
             "id": account.id, "platform": account.platform.name(),
             "login": account.logins.first().map(|login| login.name()),

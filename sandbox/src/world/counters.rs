@@ -49,16 +49,16 @@ impl World {
             "histogram": histogram,
         });
         if detail {
-            replies["items"] = self.inbound.iter().map(|dm| {
-                let (account, person) = self.accounts.at(dm.place);
-                json!({"mid": dm.mid, "accountId": account.id, "customerId": person.id, "replies": dm.replies})
-            }).collect();
+            replies["items"] = self
+                .inbound
+                .iter()
+                .map(|dm| {
+                    let (account, person) = self.accounts.at(dm.place);
+                    json!({"mid": dm.mid, "accountId": account.id, "customerId": person.id, "replies": dm.replies})
+                })
+                .collect();
         }
-        let most = self
-            .accounts
-            .all()
-            .iter()
-            .flat_map(|account| &account.people);
+        let most = self.accounts.all().iter().flat_map(|account| &account.people);
         json!({
             "sendsReceived": counters.sends_received,
             "sendsAccepted": counters.sends_accepted,

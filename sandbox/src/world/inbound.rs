@@ -57,11 +57,7 @@ impl World {
         let at = message.at;
         self.counters.messages_in += 1;
         let index = self.inbound.len();
-        self.inbound.push(Inbound {
-            mid: message.mid.clone(),
-            place,
-            replies: 0,
-        });
+        self.inbound.push(Inbound { mid: message.mid.clone(), place, replies: 0 });
         let person = self.accounts.person_mut(place);
         person.last_dm = Some(index);
         person.last_inbound = Some(at);
@@ -83,10 +79,7 @@ impl World {
         if bare_referral {
             self.accounts.person_mut(place).last_inbound = Some(now);
         } else {
-            let title = written
-                .postback
-                .as_ref()
-                .and_then(|postback| postback["title"].as_str());
+            let title = written.postback.as_ref().and_then(|postback| postback["title"].as_str());
             let text = written.text.clone().or_else(|| title.map(str::to_owned));
             let message = Message {
                 mid: mid.clone(),
@@ -102,22 +95,14 @@ impl World {
             self.note_dm(place, message);
         }
         let deliveries = self.emit_dm(place, &mid, element);
-        Made {
-            mid,
-            timestamp,
-            deliveries,
-        }
+        Made { mid, timestamp, deliveries }
     }
 
     fn emit_dm(&mut self, place: Place, mid: &str, element: String) -> Vec<usize> {
         let deliveries = self.emit(Event::of(place, element), false);
         let account = self.accounts.get(place.account).id.clone();
         let others = ["duplicate", "reorder", "delay"];
-        if self
-            .faults
-            .fire(Group::Event, &account, &others, &mut self.rng)
-            .is_some()
-        {
+        if self.faults.fire(Group::Event, &account, &others, &mut self.rng).is_some() {
             let now = self.clock.now();
             self.emit(Event::of(place, events::spurious_edit(mid, now)), false);
         }
@@ -125,44 +110,24 @@ impl World {
     }
 
     /// A raw element, taken at its word: a message in it is a DM, a reaction opens the window.
-    pub(crate) fn raw_event(
-        &mut self,
-        account: usize,
-        field: Field,
-        element: String,
-    ) -> Vec<usize> {
+    pub(crate) fn raw_event(&mut self, account: usize, field: Field, element: String) -> Vec<usize> {
         let parsed: Value = serde_json::from_str(&element).unwrap_or_default();
         let sender = parsed["sender"]["id"].as_str();
         let ours = self.accounts.get(account).id.as_str();
         let from_customer = sender.filter(|sender| *sender != ours && field != Field::Changes);
         let Some(sender) = from_customer.map(str::to_owned) else {
-            return self.emit(
-                Event {
-                    account,
-                    person: None,
-                    field,
-                    element,
-                },
-                false,
-            );
+            return self.emit(Event { account, person: None, field, element }, false);
         };
         let person = self.accounts.get_mut(account).person_or_new(&sender);
         let place = Place { account, person };
         let now = self.clock.now();
         let message = &parsed["message"];
-        let written =
-            message.is_object() && message["is_deleted"] != true && message["is_echo"] != true;
+        let written = message.is_object() && message["is_deleted"] != true && message["is_echo"] != true;
         if written || parsed["postback"].is_object() {
-            let body = if written {
-                message
-            } else {
-                &parsed["postback"]
-            };
+            let body = if written { message } else { &parsed["postback"] };
             let text = body["text"].as_str().or_else(|| body["title"].as_str());
             let mid = body["mid"].as_str().map(str::to_owned);
-            let known = mid
-                .as_ref()
-                .is_some_and(|mid| self.accounts.message_mut(place, mid).is_some());
+            let known = mid.as_ref().is_some_and(|mid| self.accounts.message_mut(place, mid).is_some());
             // The same event again is a duplicate, not another DM.
             if !known {
                 let message = Message {
@@ -181,15 +146,7 @@ impl World {
         } else if parsed["reaction"].is_object() || parsed["referral"].is_object() {
             self.accounts.person_mut(place).last_inbound = Some(now);
         }
-        self.emit(
-            Event {
-                account,
-                person: Some(person),
-                field,
-                element,
-            },
-            false,
-        )
+        self.emit(Event { account, person: Some(person), field, element }, false)
     }
 
     /// The owner types in Meta's own app: an echo that is not from our app.
@@ -214,29 +171,14 @@ impl World {
         let (account, person) = self.accounts.at(place);
         let parties = events::Parties::outbound(&account.id, &person.id, now);
         let app_id = (!account.is_instagram()).then_some(events::PAGE_INBOX_APP_ID);
-        let echo = events::Echo {
-            mid: &mid,
-            text: Some(&text),
-            attachment: None,
-            metadata: None,
-            app_id,
-        };
+        let echo = events::Echo { mid: &mid, text: Some(&text), attachment: None, metadata: None, app_id };
         let element = events::echo(&parties, &echo);
         self.counters.echoes += 1;
         let deliveries = self.emit(Event::of(place, element), false);
-        Made {
-            mid,
-            timestamp: now,
-            deliveries,
-        }
+        Made { mid, timestamp: now, deliveries }
     }
 
-    pub(crate) fn react(
-        &mut self,
-        place: Place,
-        mid: &str,
-        reaction: Option<(&str, &str)>,
-    ) -> Vec<usize> {
+    pub(crate) fn react(&mut self, place: Place, mid: &str, reaction: Option<(&str, &str)>) -> Vec<usize> {
         let now = self.clock.now();
         self.accounts.person_mut(place).last_inbound = Some(now);
         if let Some(message) = self.accounts.message_mut(place, mid) {
@@ -248,12 +190,7 @@ impl World {
         self.emit(Event::of(place, element), false)
     }
 
-    pub(crate) fn read_receipt(
-        &mut self,
-        place: Place,
-        mid: Option<&str>,
-        watermark: Option<i64>,
-    ) -> Vec<usize> {
+    pub(crate) fn read_receipt(&mut self, place: Place, mid: Option<&str>, watermark: Option<i64>) -> Vec<usize> {
         let now = self.clock.now();
         let (account, person) = self.accounts.at(place);
         let parties = events::Parties::inbound(&account.id, &person.id, now);
@@ -281,13 +218,7 @@ impl World {
         self.emit(Event::of(place, element), false)
     }
 
-    pub(crate) fn edit(
-        &mut self,
-        place: Place,
-        mid: &str,
-        text: &str,
-        number: Option<u64>,
-    ) -> Vec<usize> {
+    pub(crate) fn edit(&mut self, place: Place, mid: &str, text: &str, number: Option<u64>) -> Vec<usize> {
         let now = self.clock.now();
         let number = match self.accounts.message_mut(place, mid) {
             Some(message) => {

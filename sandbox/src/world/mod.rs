@@ -11,10 +11,7 @@ use std::sync::{Mutex, PoisonError};
 use rand::{SeedableRng, rngs::StdRng};
 use tokio::sync::{Notify, watch};
 
-use crate::{
-    clock::Clock, config::Config, connection::Connections, faults::Faults, ids::Ids,
-    webhook::queue::Queue,
-};
+use crate::{clock::Clock, config::Config, connection::Connections, faults::Faults, ids::Ids, webhook::queue::Queue};
 
 use self::{accounts::Accounts, counters::Counters, people::Sent};
 

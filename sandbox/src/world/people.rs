@@ -80,8 +80,7 @@ pub(crate) struct Person {
 impl Person {
     /// Whether the account may write to this person now.
     pub(crate) fn may_be_written_to(&self, now: i64, window: i64) -> bool {
-        self.last_inbound
-            .is_some_and(|at| now.saturating_sub(at) < window)
+        self.last_inbound.is_some_and(|at| now.saturating_sub(at) < window)
     }
 
     pub(crate) fn to_json(&self, account_id: &str) -> Value {

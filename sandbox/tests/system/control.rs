@@ -9,65 +9,25 @@ use crate::harness::Harness;
 async fn misuse_is_told() {
     let h = Harness::start().await;
     let reply = h.try_post("faults", &json!({"name": "nonsense"})).await;
-    assert_eq!(
-        (reply.status, &reply.body["error"]["code"]),
-        (422, &json!("unknown_fault"))
-    );
-    assert!(
-        reply.body["error"]["known"]
-            .as_array()
-            .unwrap()
-            .contains(&json!("answer_lost"))
-    );
+    assert_eq!((reply.status, &reply.body["error"]["code"]), (422, &json!("unknown_fault")));
+    assert!(reply.body["error"]["known"].as_array().unwrap().contains(&json!("answer_lost")));
     let catalogue = h.get("faults/catalogue").await;
-    assert_eq!(
-        catalogue["total"].as_u64().unwrap() as usize,
-        reply.body["error"]["known"].as_array().unwrap().len()
-    );
-    let bad = h
-        .raw(
-            h.http
-                .post(format!("{}/sandbox/messages", h.base))
-                .body("{\"a\":"),
-        )
-        .await;
-    assert_eq!(
-        (bad.status, &bad.body["error"]["code"]),
-        (400, &json!("bad_json"))
-    );
+    assert_eq!(catalogue["total"].as_u64().unwrap() as usize, reply.body["error"]["known"].as_array().unwrap().len());
+    let bad = h.raw(h.http.post(format!("{}/sandbox/messages", h.base)).body("{\"a\":")).await;
+    assert_eq!((bad.status, &bad.body["error"]["code"]), (400, &json!("bad_json")));
     let cases = [
-        (
-            "messages",
-            json!({"accountId": "x", "customerId": "y", "text": "z"}),
-            404,
-        ),
+        ("messages", json!({"accountId": "x", "customerId": "y", "text": "z"}), 404),
         ("messages", json!({"accountId": "x"}), 422),
         ("accounts", json!({"platform": "myspace"}), 422),
-        (
-            "accounts",
-            json!({"platform": "facebook", "login": "instagram"}),
-            422,
-        ),
+        ("accounts", json!({"platform": "facebook", "login": "instagram"}), 422),
         ("accounts", json!({"platform": "facebook", "typo": 1}), 422),
         ("settings", json!({"typo": 1}), 422),
-        (
-            "settings",
-            json!({"webhookUrlInstagram": "http://example.test/"}),
-            422,
-        ),
-        (
-            "settings",
-            json!({"batch": {"maxEvents": 0, "maxMs": 1}}),
-            422,
-        ),
+        ("settings", json!({"webhookUrlInstagram": "http://example.test/"}), 422),
+        ("settings", json!({"batch": {"maxEvents": 0, "maxMs": 1}}), 422),
         ("clock", json!({"set": "yesterday"}), 422),
         ("clock", json!({"advanceSeconds": 1e300}), 422),
         ("faults", json!({"name": "transient", "rate": 2}), 422),
-        (
-            "faults",
-            json!({"name": "slow_answer", "params": {"sec": 1}}),
-            422,
-        ),
+        ("faults", json!({"name": "slow_answer", "params": {"sec": 1}}), 422),
         ("deliver", json!({}), 422),
         ("deliver", json!({"body": {}, "times": 1_000_000}), 422),
         ("nothing", json!({}), 404),
@@ -78,20 +38,9 @@ async fn misuse_is_told() {
         assert_eq!(reply.status, status, "{path} {body}: {}", reply.body);
         assert!(reply.body["error"]["message"].is_string());
     }
-    let big = h
-        .raw(
-            h.http
-                .post(format!("{}/sandbox/messages", h.base))
-                .body(vec![b' '; 3 << 20]),
-        )
-        .await;
+    let big = h.raw(h.http.post(format!("{}/sandbox/messages", h.base)).body(vec![b' '; 3 << 20])).await;
     assert_eq!(big.status, 413);
-    let get = h
-        .raw(
-            h.http
-                .get(format!("{}/sandbox/deliveries?state=lost", h.base)),
-        )
-        .await;
+    let get = h.raw(h.http.get(format!("{}/sandbox/deliveries?state=lost", h.base))).await;
     assert_eq!(get.status, 422);
     let page = h.raw(h.http.get(format!("{}/sandbox", h.base))).await;
     assert!(page.body.as_str().unwrap().contains("<title>Meta sandbox"));
@@ -101,47 +50,13 @@ async fn misuse_is_told() {
 async fn bad_input_on_the_graph_hosts() {
     let h = Harness::start().await;
     let ig = h.instagram().await;
-    for body in [
-        "",
-        "{",
-        "[]",
-        "null",
-        "\u{0}",
-        "{\"recipient\":5,\"message\":[]}",
-        "recipient=%zz&message=%",
-    ] {
-        let request = h
-            .http
-            .post(format!("{}/v25.0/me/messages", h.base))
-            .bearer_auth(&ig.token);
-        let reply = h
-            .raw(
-                request
-                    .header("content-type", "application/json")
-                    .body(body),
-            )
-            .await;
-        assert_eq!(
-            (reply.status, reply.code().0),
-            (400, 100),
-            "{body:?}: {}",
-            reply.body
-        );
+    for body in ["", "{", "[]", "null", "\u{0}", "{\"recipient\":5,\"message\":[]}", "recipient=%zz&message=%"] {
+        let request = h.http.post(format!("{}/v25.0/me/messages", h.base)).bearer_auth(&ig.token);
+        let reply = h.raw(request.header("content-type", "application/json").body(body)).await;
+        assert_eq!((reply.status, reply.code().0), (400, 100), "{body:?}: {}", reply.body);
     }
-    for path in [
-        "/",
-        "/v25.0",
-        "/v25.0/a/b/c",
-        "/facebook-web/v25.0/dialog/oauth",
-        "/%ff/messages",
-    ] {
-        let reply = h
-            .raw(
-                h.http
-                    .get(format!("{}{path}", h.base))
-                    .bearer_auth(&ig.token),
-            )
-            .await;
+    for path in ["/", "/v25.0", "/v25.0/a/b/c", "/facebook-web/v25.0/dialog/oauth", "/%ff/messages"] {
+        let reply = h.raw(h.http.get(format!("{}{path}", h.base)).bearer_auth(&ig.token)).await;
         assert_eq!(reply.status, 400, "{path}");
     }
 }
@@ -156,18 +71,9 @@ async fn reset_keeps_what_it_is_told() {
     h.post("clock", json!({"advanceSeconds": 86_400})).await;
     h.post("reset", json!({"keepAccounts": true})).await;
     let counters = h.counters().await;
-    assert_eq!(
-        (&counters["sendsAccepted"], &counters["messagesIn"]),
-        (&json!(0), &json!(0))
-    );
+    assert_eq!((&counters["sendsAccepted"], &counters["messagesIn"]), (&json!(0), &json!(0)));
     assert_eq!(h.get("faults").await["items"], json!([]));
-    assert!(
-        h.get("clock").await["offsetSeconds"]
-            .as_f64()
-            .unwrap()
-            .abs()
-            < 2.0
-    );
+    assert!(h.get("clock").await["offsetSeconds"].as_f64().unwrap().abs() < 2.0);
     assert_eq!(h.send(&ig, "hi").await.code(), (10, 2_534_022));
     assert_ne!(h.dm(&ig, "hello").await["mid"], before);
     assert_eq!(h.send(&ig, "hi").await.status, 200);
@@ -185,55 +91,28 @@ async fn given_bytes_in_parallel() {
     assert_eq!(reply["statuses"], json!({"200": 20}));
     assert_eq!(reply["results"].as_array().unwrap().len(), 20);
     let got = h.receiver.got();
-    assert!(
-        got.iter().all(
-            |got| got.path == "/facebook" && got.body == got[0].body || got.path == "/facebook"
-        )
-    );
+    assert!(got.iter().all(|copy| copy.path == "/facebook" && copy.body == got[0].body));
     assert!(String::from_utf8_lossy(&got[0].body).contains(r"\u00e4\/"));
-    let reply = h
-        .post(
-            "deliver",
-            json!({"object": "instagram", "bodyText": "not json", "signWith": "none"}),
-        )
-        .await;
+    let reply = h.post("deliver", json!({"object": "instagram", "bodyText": "not json", "signWith": "none"})).await;
     assert_eq!(reply["results"][0]["status"], 200);
     let last = h.receiver.got().pop().unwrap();
-    assert_eq!(
-        (last.path.as_str(), last.body.as_slice(), last.sha256),
-        ("/instagram", b"not json".as_slice(), None)
-    );
+    assert_eq!((last.path.as_str(), last.body.as_slice(), last.sha256), ("/instagram", b"not json".as_slice(), None));
 }
 
 #[tokio::test]
 async fn one_account_with_both_logins() {
     let h = Harness::start().await;
     let ig = h.instagram().await;
-    let both = h
-        .post("accounts", json!({"id": ig.account, "login": "facebook"}))
-        .await;
+    let both = h.post("accounts", json!({"id": ig.account, "login": "facebook"})).await;
     assert_eq!(both["logins"], json!(["instagram", "facebook"]));
     let dm = h.dm(&ig, "hello").await;
     assert_eq!(dm["deliveryIds"].as_array().unwrap().len(), 2);
     let got = h.receiver.wait(2).await;
     assert_ne!(got[0].sha256, got[1].sha256);
     let page = Pairish(both["pageAccessToken"].as_str().unwrap());
-    let body =
-        json!({"recipient": {"id": ig.customer}, "message": {"text": "via page"}}).to_string();
-    let request = h
-        .http
-        .post(format!("{}/facebook-graph/v25.0/me/messages", h.base))
-        .bearer_auth(page.0);
-    assert_eq!(
-        h.raw(
-            request
-                .header("content-type", "application/json")
-                .body(body)
-        )
-        .await
-        .status,
-        200
-    );
+    let body = json!({"recipient": {"id": ig.customer}, "message": {"text": "via page"}}).to_string();
+    let request = h.http.post(format!("{}/facebook-graph/v25.0/me/messages", h.base)).bearer_auth(page.0);
+    assert_eq!(h.raw(request.header("content-type", "application/json").body(body)).await.status, 200);
     let counters = h.counters().await;
     assert_eq!(counters["repliesByInbound"]["histogram"], json!({"1": 1}));
 }

@@ -32,8 +32,7 @@ async fn refusals_have_their_codes() {
         assert_eq!((reply.status, reply.code()), (status, code), "{name}");
         if name == "rate_limit" {
             let usage: serde_json::Value =
-                serde_json::from_str(reply.headers["x-business-use-case-usage"].to_str().unwrap())
-                    .unwrap();
+                serde_json::from_str(reply.headers["x-business-use-case-usage"].to_str().unwrap()).unwrap();
             assert_eq!(usage[&ig.account][0]["estimated_time_to_regain_access"], 1);
         }
         if name == "transient" {
@@ -65,52 +64,35 @@ async fn lost_answers_on_a_bare_socket() {
     let seen = send().await;
     assert!(seen.bytes.is_empty());
     assert_eq!(seen.end, Err(std::io::ErrorKind::ConnectionReset));
-    h.fault(json!({"name": "answer_lost", "count": 1, "params": {"how": "close"}}))
-        .await;
+    h.fault(json!({"name": "answer_lost", "count": 1, "params": {"how": "close"}})).await;
     let seen = send().await;
     assert!(seen.bytes.is_empty(), "{seen:?}");
     assert_eq!(seen.end, Ok(()));
-    h.fault(json!({"name": "timeout_after_accept", "count": 1, "params": {"ms": 300}}))
-        .await;
+    h.fault(json!({"name": "timeout_after_accept", "count": 1, "params": {"ms": 300}})).await;
     let started = Instant::now();
     let seen = send().await;
     assert!(seen.bytes.is_empty() && started.elapsed() >= Duration::from_millis(300));
-    for (how, end) in [
-        ("close", Ok(())),
-        ("reset", Err(std::io::ErrorKind::ConnectionReset)),
-    ] {
-        h.fault(json!({"name": "reset_mid_response", "count": 1, "params": {"how": how}}))
-            .await;
+    for (how, end) in [("close", Ok(())), ("reset", Err(std::io::ErrorKind::ConnectionReset))] {
+        h.fault(json!({"name": "reset_mid_response", "count": 1, "params": {"how": how}})).await;
         let seen = send().await;
         let text = String::from_utf8(seen.bytes).unwrap();
         let (head, body) = text.split_once("\r\n\r\n").unwrap();
-        let length: usize = head
-            .lines()
-            .find_map(|line| line.strip_prefix("content-length: "))
-            .unwrap()
-            .parse()
-            .unwrap();
+        let length: usize =
+            head.lines().find_map(|line| line.strip_prefix("content-length: ")).unwrap().parse().unwrap();
         assert!(!body.is_empty() && body.len() < length, "{text}");
         assert_eq!(seen.end, end);
     }
-    let counters = h
-        .until("five echoes", |counters| counters["echoes"] == 5)
-        .await;
+    let counters = h.until("five echoes", |counters| counters["echoes"] == 5).await;
     assert_eq!(counters["sendsAccepted"], 5);
     assert_eq!(counters["answersLost"], 5);
-    h.fault(json!({"name": "timeout_before_accept", "count": 1, "params": {"ms": 200}}))
-        .await;
+    h.fault(json!({"name": "timeout_before_accept", "count": 1, "params": {"ms": 200}})).await;
     assert!(send().await.bytes.is_empty());
     let counters = h.counters().await;
     assert_eq!(counters["sendsAccepted"], 5);
     assert_eq!(counters["sendsRefused"]["byCode"]["timeout"], 1);
     let sent = h.get("sent").await;
-    let answers: Vec<_> = sent["items"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|sent| sent["answer"].as_str().unwrap())
-        .collect();
+    let answers: Vec<_> =
+        sent["items"].as_array().unwrap().iter().map(|sent| sent["answer"].as_str().unwrap()).collect();
     assert_eq!(answers, ["lost", "lost", "hung", "truncated", "truncated"]);
 }
 
@@ -119,17 +101,12 @@ async fn answers_late_held_and_without_an_id() {
     let h = Harness::start().await;
     let ig = h.instagram().await;
     h.dm(&ig, "hello").await;
-    h.fault(json!({"name": "slow_answer", "count": 1, "params": {"ms": 300}}))
-        .await;
+    h.fault(json!({"name": "slow_answer", "count": 1, "params": {"ms": 300}})).await;
     let started = Instant::now();
     assert_eq!(h.send(&ig, "slow").await.status, 200);
     assert!(started.elapsed() >= Duration::from_millis(300));
-    h.fault(json!({"name": "answer_without_message_id", "count": 1}))
-        .await;
-    assert_eq!(
-        h.send(&ig, "no id").await.body,
-        json!({"recipient_id": ig.customer})
-    );
+    h.fault(json!({"name": "answer_without_message_id", "count": 1})).await;
+    assert_eq!(h.send(&ig, "no id").await.body, json!({"recipient_id": ig.customer}));
     for (name, accepted_while_held) in [("hold_answer", 3), ("hold_before_accept", 3)] {
         h.fault(json!({"name": name, "count": 1})).await;
         let body = json!({"recipient": {"id": ig.customer}, "message": {"text": name}});
@@ -153,10 +130,7 @@ async fn a_caller_that_hangs_up_has_lost_the_answer() {
     h.until("held", |counters| counters["held"] == 1).await;
     request.abort();
     let counters = h.until("gone", |counters| counters["held"] == 0).await;
-    assert_eq!(
-        (&counters["sendsAccepted"], &counters["answersLost"]),
-        (&json!(1), &json!(1))
-    );
+    assert_eq!((&counters["sendsAccepted"], &counters["answersLost"]), (&json!(1), &json!(1)));
     assert_eq!(h.get("sent").await["items"][0]["answerLost"], true);
 }
 
@@ -167,11 +141,9 @@ async fn the_echo_before_the_answer() {
     h.dm(&page, "hello").await;
     h.receiver.wait(1).await;
     h.receiver.delay(Duration::from_millis(200));
-    h.fault(json!({"name": "echo_before_answer", "count": 1}))
-        .await;
+    h.fault(json!({"name": "echo_before_answer", "count": 1})).await;
     h.fault(json!({"name": "answer_lost", "count": 1})).await;
-    let body =
-        json!({"recipient": {"id": page.customer}, "message": {"text": "hi", "metadata": "key-1"}});
+    let body = json!({"recipient": {"id": page.customer}, "message": {"text": "hi", "metadata": "key-1"}});
     let started = Instant::now();
     let error = h.send_request(&page, &body).send().await.unwrap_err();
     assert!(!error.is_timeout() && started.elapsed() >= Duration::from_millis(200));
@@ -192,8 +164,7 @@ async fn echoes_missing_and_late() {
     h.dm(&ig, "hello").await;
     h.fault(json!({"name": "no_echo", "count": 1})).await;
     h.send(&ig, "silent").await;
-    h.fault(json!({"name": "echo_late", "count": 1, "params": {"ms": 400}}))
-        .await;
+    h.fault(json!({"name": "echo_late", "count": 1, "params": {"ms": 400}})).await;
     let started = Instant::now();
     h.send(&ig, "late").await;
     h.send(&ig, "usual").await;
@@ -202,12 +173,8 @@ async fn echoes_missing_and_late() {
     assert_eq!(texts, ["hello", "usual", "late"]);
     assert!(got[2].at - started >= Duration::from_millis(400));
     assert!(got[1].is_echo() && got[1].elements()[0]["message"].get("app_id").is_none());
-    h.post("settings", json!({"instagramEchoAppId": true}))
-        .await;
+    h.post("settings", json!({"instagramEchoAppId": true})).await;
     h.send(&ig, "with app id").await;
     let got = h.receiver.wait(4).await;
-    assert_eq!(
-        got[3].elements()[0]["message"]["app_id"],
-        200_000_000_000_002_u64
-    );
+    assert_eq!(got[3].elements()[0]["message"]["app_id"], 200_000_000_000_002_u64);
 }

@@ -32,10 +32,7 @@ pub struct Reply {
 impl Reply {
     pub fn code(&self) -> (u64, u64) {
         let error = &self.body["error"];
-        (
-            error["code"].as_u64().unwrap_or_default(),
-            error["error_subcode"].as_u64().unwrap_or_default(),
-        )
+        (error["code"].as_u64().unwrap_or_default(), error["error_subcode"].as_u64().unwrap_or_default())
     }
 }
 
@@ -47,21 +44,10 @@ impl Harness {
             webhook_url_facebook: Some(format!("http://{}/facebook", receiver.addr)),
             ..Config::default()
         };
-        let running = Sandbox::bind("127.0.0.1:0".parse().unwrap(), config)
-            .await
-            .unwrap();
+        let running = Sandbox::bind("127.0.0.1:0".parse().unwrap(), config).await.unwrap();
         let base = running.url();
-        let http = reqwest::Client::builder()
-            .no_proxy()
-            .timeout(Duration::from_secs(20))
-            .build()
-            .unwrap();
-        Self {
-            running,
-            receiver,
-            http,
-            base,
-        }
+        let http = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(20)).build().unwrap();
+        Self { running, receiver, http, base }
     }
 
     pub async fn raw(&self, request: reqwest::RequestBuilder) -> Reply {
@@ -69,37 +55,22 @@ impl Harness {
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
         let text = response.text().await.unwrap();
         let body = serde_json::from_str(&text).unwrap_or(Value::String(text));
-        Reply {
-            status,
-            headers,
-            body,
-        }
+        Reply { status, headers, body }
     }
 
     pub async fn get(&self, path: &str) -> Value {
-        let reply = self
-            .raw(self.http.get(format!("{}/sandbox/{path}", self.base)))
-            .await;
+        let reply = self.raw(self.http.get(format!("{}/sandbox/{path}", self.base))).await;
         assert_eq!(reply.status, 200, "{path}: {}", reply.body);
         reply.body
     }
 
     pub async fn try_post(&self, path: &str, body: &Value) -> Reply {
-        self.raw(
-            self.http
-                .post(format!("{}/sandbox/{path}", self.base))
-                .body(body.to_string()),
-        )
-        .await
+        self.raw(self.http.post(format!("{}/sandbox/{path}", self.base)).body(body.to_string())).await
     }
 
     pub async fn post(&self, path: &str, body: Value) -> Value {
         let reply = self.try_post(path, &body).await;
-        assert!(
-            (200..300).contains(&reply.status),
-            "{path} {body}: {}",
-            reply.body
-        );
+        assert!((200..300).contains(&reply.status), "{path} {body}: {}", reply.body);
         reply.body
     }
 
@@ -108,24 +79,17 @@ impl Harness {
     }
 
     pub async fn instagram(&self) -> Pair {
-        self.pair(json!({"platform": "instagram", "login": "instagram", "username": "shop"}))
-            .await
+        self.pair(json!({"platform": "instagram", "login": "instagram", "username": "shop"})).await
     }
 
     pub async fn page(&self) -> Pair {
-        self.pair(json!({"platform": "facebook", "login": "facebook"}))
-            .await
+        self.pair(json!({"platform": "facebook", "login": "facebook"})).await
     }
 
     pub async fn pair(&self, account: Value) -> Pair {
         let account = self.post("accounts", account).await;
         let id = account["id"].as_str().unwrap().to_owned();
-        let customer = self
-            .post(
-                "customers",
-                json!({"accountId": id, "name": "Ada Byron", "username": "ada"}),
-            )
-            .await;
+        let customer = self.post("customers", json!({"accountId": id, "name": "Ada Byron", "username": "ada"})).await;
         Pair {
             account: id,
             token: account["accessToken"].as_str().unwrap().to_owned(),
@@ -159,8 +123,7 @@ impl Harness {
 
     /// Waits until nothing is on the way any more.
     pub async fn quiet(&self) {
-        self.until("quiet", |counters| counters["webhooksPending"] == 0)
-            .await;
+        self.until("quiet", |counters| counters["webhooksPending"] == 0).await;
     }
 
     pub async fn until(&self, what: &str, done: impl Fn(&Value) -> bool) -> Value {

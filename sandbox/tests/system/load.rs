@@ -21,11 +21,7 @@ async fn ten_thousand_messages_one_account() {
             tokio::spawn(async move {
                 for number in 0..250 {
                     let customer = format!("9{worker:03}{number:06}");
-                    let pair = Pair {
-                        account: account.clone(),
-                        token: token.clone(),
-                        customer,
-                    };
+                    let pair = Pair { account: account.clone(), token: token.clone(), customer };
                     h.dm(&pair, "hello").await;
                     assert_eq!(h.send(&pair, "hi").await.status, 200);
                 }
@@ -36,21 +32,12 @@ async fn ten_thousand_messages_one_account() {
         task.await.unwrap();
     }
     let per_second = 5000.0 / started.elapsed().as_secs_f64();
-    h.until("all delivered", |counters| {
-        counters["webhooksDelivered"] == 10_000
-    })
-    .await;
+    h.until("all delivered", |counters| counters["webhooksDelivered"] == 10_000).await;
     let counters = h.counters().await;
-    assert_eq!(
-        counters["repliesByInbound"]["histogram"],
-        json!({"1": 5000})
-    );
+    assert_eq!(counters["repliesByInbound"]["histogram"], json!({"1": 5000}));
     assert_eq!(counters["maxSendsPerCustomer"], 1);
     assert_eq!(counters["webhooksFailed"], 0);
-    assert!(
-        started.elapsed() < Duration::from_secs(60),
-        "{per_second} pairs per second"
-    );
+    assert!(started.elapsed() < Duration::from_secs(60), "{per_second} pairs per second");
     println!("{per_second:.0} DMs with a reply per second");
 }
 
@@ -62,11 +49,7 @@ async fn the_same_seed_gives_the_same_faults() {
         let ig = h.instagram().await;
         h.dm(&ig, "hello").await;
         h.quiet().await;
-        h.post(
-            "settings",
-            json!({"seed": 42, "usageHeadersAfter": 1_000_000}),
-        )
-        .await;
+        h.post("settings", json!({"seed": 42, "usageHeadersAfter": 1_000_000})).await;
         h.fault(json!({"name": "transient", "rate": 0.5})).await;
         h.fault(json!({"name": "no_echo"})).await;
         let mut statuses = Vec::new();

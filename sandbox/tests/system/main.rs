@@ -1,6 +1,8 @@
 //! Drives a sandbox over real HTTP, with a receiver of webhooks that the tests watch.
 //! What a client of Meta would see is asserted, down to raw sockets where an answer is lost.
 
+#![expect(clippy::unwrap_used, reason = "the lint knows test functions, not what they call")]
+
 mod control;
 mod faults;
 mod harness;

@@ -18,7 +18,6 @@ pub struct Got {
     pub sha1: Option<String>,
     pub agent: String,
     pub at: Instant,
-    pub answered: u16,
 }
 
 impl Got {
@@ -30,23 +29,15 @@ impl Got {
     pub fn elements(&self) -> Vec<Value> {
         let body = self.json();
         let entries = body["entry"].as_array().unwrap();
-        entries
-            .iter()
-            .flat_map(|entry| entry["messaging"].as_array().cloned().unwrap_or_default())
-            .collect()
+        entries.iter().flat_map(|entry| entry["messaging"].as_array().cloned().unwrap_or_default()).collect()
     }
 
     pub fn text(&self) -> String {
-        self.elements()[0]["message"]["text"]
-            .as_str()
-            .unwrap_or_default()
-            .to_owned()
+        self.elements()[0]["message"]["text"].as_str().unwrap_or_default().to_owned()
     }
 
     pub fn is_echo(&self) -> bool {
-        self.elements()
-            .first()
-            .is_some_and(|element| element["message"]["is_echo"] == true)
+        self.elements().first().is_some_and(|element| element["message"]["is_echo"] == true)
     }
 }
 
@@ -73,7 +64,6 @@ impl Endpoint for Front {
         let header = |name: &str| request.header(name).map(str::to_owned);
         let (status, delay) = {
             let mut state = self.0.lock().unwrap();
-            let answered = state.status;
             state.got.push(Got {
                 path: request.original_uri().path().to_owned(),
                 body,
@@ -81,7 +71,6 @@ impl Endpoint for Front {
                 sha1: header("x-hub-signature"),
                 agent: header("user-agent").unwrap_or_default(),
                 at: Instant::now(),
-                answered,
             });
             (state.status, state.delay)
         };
@@ -94,10 +83,7 @@ impl Receiver {
     pub async fn start() -> Self {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let addr = listener.local_addr().unwrap();
-        let state = Arc::new(Mutex::new(State {
-            status: 200,
-            ..State::default()
-        }));
+        let state = Arc::new(Mutex::new(State { status: 200, ..State::default() }));
         let server = Server::new_with_acceptor(TcpAcceptor::from_tokio(listener).unwrap());
         tokio::spawn(server.run(Front(Arc::clone(&state))));
         Self { addr, state }
@@ -123,11 +109,7 @@ impl Receiver {
     pub async fn wait(&self, count: usize) -> Vec<Got> {
         let end = Instant::now() + Duration::from_secs(10);
         while self.count() < count {
-            assert!(
-                Instant::now() < end,
-                "{} of {count} webhooks came",
-                self.count()
-            );
+            assert!(Instant::now() < end, "{} of {count} webhooks came", self.count());
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
         self.got()

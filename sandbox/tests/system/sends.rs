@@ -16,34 +16,16 @@ async fn a_reply_is_accepted_and_counted() {
     assert_eq!(reply.body["recipient_id"], ig.customer.as_str());
     assert_eq!(reply.headers["facebook-api-version"], "v25.0");
     assert!(!reply.headers.contains_key("x-app-usage"));
-    let sent = h
-        .get(&format!(
-            "sent?accountId={}&customerId={}",
-            ig.account, ig.customer
-        ))
-        .await;
+    let sent = h.get(&format!("sent?accountId={}&customerId={}", ig.account, ig.customer)).await;
     assert_eq!(sent["total"], 1);
     assert_eq!(sent["items"][0]["mid"], reply.body["message_id"]);
     assert_eq!(sent["items"][0]["text"], "hi");
     h.dm(&ig, "more").await;
     let counters = h.counters().await;
-    assert_eq!(
-        counters["repliesByInbound"]["histogram"],
-        json!({"0": 1, "1": 1})
-    );
+    assert_eq!(counters["repliesByInbound"]["histogram"], json!({"0": 1, "1": 1}));
     assert_eq!(counters["maxSendsPerCustomer"], 1);
-    let thread = h
-        .get(&format!(
-            "thread?accountId={}&customerId={}",
-            ig.account, ig.customer
-        ))
-        .await;
-    let from: Vec<_> = thread["messages"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|m| m["from"].as_str().unwrap())
-        .collect();
+    let thread = h.get(&format!("thread?accountId={}&customerId={}", ig.account, ig.customer)).await;
+    let from: Vec<_> = thread["messages"].as_array().unwrap().iter().map(|m| m["from"].as_str().unwrap()).collect();
     assert_eq!(from, ["customer", "app", "customer"]);
     h.running.stop().await;
 }
@@ -57,8 +39,7 @@ async fn windows_close_by_the_clock() {
     for pair in [&ig, &page] {
         h.dm(pair, "hello").await;
     }
-    h.post("clock", json!({"advanceSeconds": 24 * 3600 - 60}))
-        .await;
+    h.post("clock", json!({"advanceSeconds": 24 * 3600 - 60})).await;
     assert_eq!(h.send(&ig, "hi").await.status, 200);
     assert_eq!(h.send(&page, "hi").await.status, 200);
     h.post("clock", json!({"advanceSeconds": 61})).await;
@@ -68,31 +49,16 @@ async fn windows_close_by_the_clock() {
     let reply = h.send(&page, "hi").await;
     assert_eq!((reply.status, reply.code()), (400, (10, 2_018_278)));
     let tagged = json!({"recipient": {"id": ig.customer}, "messaging_type": "MESSAGE_TAG", "tag": "HUMAN_AGENT", "message": {"text": "human"}});
-    assert_eq!(
-        h.raw(h.send_request(&ig, &tagged)).await.code(),
-        (10, 2_534_022)
-    );
-    h.post("accounts", json!({"id": ig.account, "humanAgent": true}))
-        .await;
+    assert_eq!(h.raw(h.send_request(&ig, &tagged)).await.code(), (10, 2_534_022));
+    h.post("accounts", json!({"id": ig.account, "humanAgent": true})).await;
     assert_eq!(h.raw(h.send_request(&ig, &tagged)).await.status, 200);
-    h.post("clock", json!({"advanceSeconds": 6 * 24 * 3600}))
-        .await;
-    assert_eq!(
-        h.raw(h.send_request(&ig, &tagged)).await.code(),
-        (10, 2_534_022)
-    );
+    h.post("clock", json!({"advanceSeconds": 6 * 24 * 3600})).await;
+    assert_eq!(h.raw(h.send_request(&ig, &tagged)).await.code(), (10, 2_534_022));
     // A reaction opens it again.
-    h.post(
-        "reactions",
-        json!({"accountId": ig.account, "customerId": ig.customer, "mid": "x"}),
-    )
-    .await;
+    h.post("reactions", json!({"accountId": ig.account, "customerId": ig.customer, "mid": "x"})).await;
     assert_eq!(h.send(&ig, "hi").await.status, 200);
     let counters = h.counters().await;
-    assert_eq!(
-        counters["sendsRefused"]["byCode"],
-        json!({"10/2534022": 4, "10/2018278": 1})
-    );
+    assert_eq!(counters["sendsRefused"]["byCode"], json!({"10/2534022": 4, "10/2018278": 1}));
 }
 
 #[tokio::test]
@@ -104,12 +70,7 @@ async fn lengths_are_bytes_on_instagram_and_characters_on_messenger() {
     assert_eq!(h.send(&ig, &"ä".repeat(500)).await.status, 200);
     let reply = h.send(&ig, &format!("{}a", "ä".repeat(500))).await;
     assert_eq!((reply.status, reply.code()), (400, (100, 0)));
-    assert!(
-        reply.body["error"]["message"]
-            .as_str()
-            .unwrap()
-            .contains("less than or equal to 1000")
-    );
+    assert!(reply.body["error"]["message"].as_str().unwrap().contains("less than or equal to 1000"));
     assert_eq!(h.send(&page, &"😀".repeat(2000)).await.status, 200);
     assert_eq!(h.send(&page, &"😀".repeat(2001)).await.code(), (100, 0));
 }
@@ -123,21 +84,9 @@ async fn bad_bodies_have_their_codes() {
     let to = |pair: &Pair| json!({"id": pair.customer});
     let image = json!({"type": "image", "payload": {"url": "https://cdn.test/a.png"}});
     let cases = [
-        (
-            &ig,
-            json!({"recipient": {"id": "404"}, "message": {"text": "a"}}),
-            (100, 2_534_014),
-        ),
-        (
-            &page,
-            json!({"recipient": {"id": "404"}, "message": {"text": "a"}}),
-            (100, 2_018_001),
-        ),
-        (
-            &ig,
-            json!({"recipient": to(&ig), "message": {"text": "a", "attachment": image}}),
-            (100, 2_534_015),
-        ),
+        (&ig, json!({"recipient": {"id": "404"}, "message": {"text": "a"}}), (100, 2_534_014)),
+        (&page, json!({"recipient": {"id": "404"}, "message": {"text": "a"}}), (100, 2_018_001)),
+        (&ig, json!({"recipient": to(&ig), "message": {"text": "a", "attachment": image}}), (100, 2_534_015)),
         (&ig, json!({"recipient": to(&ig)}), (100, 2_534_015)),
         (&ig, json!({"message": {"text": "a"}}), (100, 0)),
         (
@@ -145,11 +94,7 @@ async fn bad_bodies_have_their_codes() {
             json!({"recipient": to(&page), "messaging_type": "MESSAGE_TAG", "tag": "ACCOUNT_UPDATE", "message": {"text": "a"}}),
             (100, 0),
         ),
-        (
-            &page,
-            json!({"recipient": to(&page), "messaging_type": "X", "message": {"text": "a"}}),
-            (100, 0),
-        ),
+        (&page, json!({"recipient": to(&page), "messaging_type": "X", "message": {"text": "a"}}), (100, 0)),
     ];
     for (pair, body, code) in cases {
         let reply = h.raw(h.send_request(pair, &body)).await;
@@ -159,10 +104,7 @@ async fn bad_bodies_have_their_codes() {
     assert_eq!(h.raw(h.send_request(&ig, &good)).await.status, 200);
     let action = json!({"recipient": to(&page), "sender_action": "typing_on"});
     let reply = h.raw(h.send_request(&page, &action)).await;
-    assert_eq!(
-        (reply.status, reply.body),
-        (200, json!({"recipient_id": page.customer}))
-    );
+    assert_eq!((reply.status, reply.body), (200, json!({"recipient_id": page.customer})));
     assert_eq!(h.counters().await["senderActions"], 1);
 }
 
@@ -177,21 +119,12 @@ async fn hosts_tokens_and_forms() {
             "recipient=%7B'id':'{}'%7D&message=%7B%22text%22:%22hi+there%22%7D&access_token={}",
             pair.customer, pair.token
         );
-        h.http
-            .post(format!("{}{path}", h.base))
-            .header("content-type", "application/x-www-form-urlencoded")
-            .body(form)
+        h.http.post(format!("{}{path}", h.base)).header("content-type", "application/x-www-form-urlencoded").body(form)
     };
     let ok = [
-        (
-            format!("/instagram-graph/v25.0/{}/messages", ig.account),
-            &ig,
-        ),
+        (format!("/instagram-graph/v25.0/{}/messages", ig.account), &ig),
         ("/instagram-graph/me/messages".to_owned(), &ig),
-        (
-            format!("/facebook-graph/v25.0/{}/messages", page.account),
-            &page,
-        ),
+        (format!("/facebook-graph/v25.0/{}/messages", page.account), &page),
     ];
     for (path, pair) in ok {
         let reply = h.raw(post(&path, pair)).await;
@@ -201,64 +134,28 @@ async fn hosts_tokens_and_forms() {
     assert_eq!(sent["items"][0]["text"], "hi there");
     assert_eq!(sent["items"][1]["route"], "instagram-graph me/messages");
     // A token of the other product is none; neither is one nobody gave out.
-    assert_eq!(
-        h.raw(post("/facebook-graph/v25.0/me/messages", &ig))
-            .await
-            .code()
-            .0,
-        190
-    );
-    let unknown = Pair {
-        token: "EAAnobody".to_owned(),
-        ..page.clone()
-    };
-    assert_eq!(
-        h.raw(post("/v25.0/me/messages", &unknown)).await.code(),
-        (190, 0)
-    );
-    let none = Pair {
-        token: String::new(),
-        ..page.clone()
-    };
-    assert_eq!(
-        h.raw(post("/v25.0/me/messages", &none)).await.code().0,
-        2500
-    );
+    assert_eq!(h.raw(post("/facebook-graph/v25.0/me/messages", &ig)).await.code().0, 190);
+    let unknown = Pair { token: "EAAnobody".to_owned(), ..page.clone() };
+    assert_eq!(h.raw(post("/v25.0/me/messages", &unknown)).await.code(), (190, 0));
+    let none = Pair { token: String::new(), ..page.clone() };
+    assert_eq!(h.raw(post("/v25.0/me/messages", &none)).await.code().0, 2500);
 }
 
 #[tokio::test]
 async fn instagram_through_a_page() {
     let h = Harness::start().await;
-    let ig = h
-        .pair(json!({"platform": "instagram", "login": "facebook"}))
-        .await;
+    let ig = h.pair(json!({"platform": "instagram", "login": "facebook"})).await;
     h.dm(&ig, "hello").await;
     assert!(ig.token.starts_with("EAA"));
     assert_eq!(h.send(&ig, "hi").await.status, 200);
     let url = format!("{}/facebook-graph/v25.0/{}/messages", h.base, ig.account);
     let body = json!({"recipient": {"id": ig.customer}, "message": {"text": "a"}}).to_string();
-    let reply = h
-        .raw(
-            h.http
-                .post(url)
-                .bearer_auth(&ig.token)
-                .header("content-type", "application/json")
-                .body(body),
-        )
-        .await;
+    let reply =
+        h.raw(h.http.post(url).bearer_auth(&ig.token).header("content-type", "application/json").body(body)).await;
     assert_eq!((reply.status, reply.code()), (400, (3, 0)));
-    let list = format!(
-        "{}/v25.0/me/conversations?platform=instagram&fields=messages{{id}}",
-        h.base
-    );
+    let list = format!("{}/v25.0/me/conversations?platform=instagram&fields=messages{{id}}", h.base);
     let reply = h.raw(h.http.get(list).bearer_auth(&ig.token)).await;
-    assert_eq!(
-        reply.body["data"][0]["messages"]["data"]
-            .as_array()
-            .unwrap()
-            .len(),
-        2
-    );
+    assert_eq!(reply.body["data"][0]["messages"]["data"].as_array().unwrap().len(), 2);
     // Signed with the Meta secret: the app is reached through Facebook Login.
     h.quiet().await;
     let deliveries = h.get("deliveries").await;
@@ -275,27 +172,14 @@ async fn proofs_and_versions() {
     let reply = h.raw(h.send_request(&page, &body)).await;
     assert_eq!((reply.status, reply.code().0), (400, 100));
     assert_eq!(reply.body["error"]["type"], "GraphMethodException");
-    h.post("settings", json!({"requireAppsecretProof": true}))
-        .await;
+    h.post("settings", json!({"requireAppsecretProof": true})).await;
     assert_eq!(h.send(&page, "a").await.code().0, 100);
-    h.post("settings", json!({"requireAppsecretProof": false}))
-        .await;
-    let at = |version: &str| {
-        h.http
-            .get(format!("{}/{version}me?fields=name", h.base))
-            .bearer_auth(&page.token)
-    };
-    h.post("clock", json!({"set": "2026-11-21T10:00:00Z"}))
-        .await;
+    h.post("settings", json!({"requireAppsecretProof": false})).await;
+    let at = |version: &str| h.http.get(format!("{}/{version}me?fields=name", h.base)).bearer_auth(&page.token);
+    h.post("clock", json!({"set": "2026-11-21T10:00:00Z"})).await;
     for (asked, served) in [("v26.0/", "v26.0"), ("v18.0/", "v21.0"), ("", "v25.0")] {
         let reply = h.raw(at(asked)).await;
-        assert_eq!(
-            (
-                reply.status,
-                reply.headers["facebook-api-version"].to_str().unwrap()
-            ),
-            (200, served)
-        );
+        assert_eq!((reply.status, reply.headers["facebook-api-version"].to_str().unwrap()), (200, served));
     }
     assert_eq!(h.raw(at("v99.0/")).await.code().0, 2500);
 }
@@ -318,11 +202,7 @@ async fn usage_headers_come_after_enough_calls() {
 async fn conversations_are_newest_first() {
     let h = Harness::start().await;
     let ig = h.instagram().await;
-    h.post(
-        "clock",
-        json!({"set": "2026-11-21T10:00:00Z", "freeze": true}),
-    )
-    .await;
+    h.post("clock", json!({"set": "2026-11-21T10:00:00Z", "freeze": true})).await;
     h.dm(&ig, "one").await;
     h.post("clock", json!({"advanceSeconds": 60})).await;
     let mid = h.send(&ig, "two").await.body["message_id"].clone();
@@ -338,15 +218,9 @@ async fn conversations_are_newest_first() {
     assert_eq!(messages[0]["to"]["data"][0]["id"], ig.customer.as_str());
     assert_eq!(messages[1]["message"], "one");
     let nobody = url.replace(&ig.customer, "1");
-    assert_eq!(
-        h.raw(h.http.get(nobody).bearer_auth(&ig.token)).await.body["data"],
-        json!([])
-    );
+    assert_eq!(h.raw(h.http.get(nobody).bearer_auth(&ig.token)).await.body["data"], json!([]));
     h.fault(json!({"name": "reads_fail", "count": 1})).await;
-    assert_eq!(
-        h.raw(h.http.get(&url).bearer_auth(&ig.token)).await.status,
-        500
-    );
+    assert_eq!(h.raw(h.http.get(&url).bearer_auth(&ig.token)).await.status, 500);
 }
 
 #[tokio::test]
@@ -354,28 +228,17 @@ async fn profiles_need_a_first_message() {
     let h = Harness::start().await;
     let (ig, page) = (h.instagram().await, h.page().await);
     let read = |pair: &Pair, fields: &str| {
-        h.http
-            .get(format!(
-                "{}/v25.0/{}?fields={fields}",
-                h.base, pair.customer
-            ))
-            .bearer_auth(&pair.token)
+        h.http.get(format!("{}/v25.0/{}?fields={fields}", h.base, pair.customer)).bearer_auth(&pair.token)
     };
     assert_eq!(h.raw(read(&ig, "name")).await.code().0, 230);
     h.dm(&ig, "hello").await;
     h.dm(&page, "hello").await;
     let reply = h.raw(read(&ig, "name,username,profile_pic")).await;
-    assert_eq!(
-        reply.body,
-        json!({"id": ig.customer, "name": "Ada Byron", "username": "ada"})
-    );
+    assert_eq!(reply.body, json!({"id": ig.customer, "name": "Ada Byron", "username": "ada"}));
     assert_eq!(
         h.raw(read(&page, "first_name,last_name")).await.body,
         json!({"id": page.customer, "first_name": "Ada", "last_name": "Byron"})
     );
-    let stranger = Pair {
-        customer: "404".to_owned(),
-        ..ig
-    };
+    let stranger = Pair { customer: "404".to_owned(), ..ig };
     assert_eq!(h.raw(read(&stranger, "name")).await.code(), (100, 33));
 }
