@@ -122,11 +122,7 @@ pub async fn list(db: &impl ConnectionTrait, organization: OrganizationId) -> Re
 }
 
 /// One connection of an organization; a foreign one is `None`, like a missing one.
-pub async fn find(
-    db: &impl ConnectionTrait,
-    organization: OrganizationId,
-    id: Uuid,
-) -> Result<Option<Model>, DbErr> {
+pub async fn find(db: &impl ConnectionTrait, organization: OrganizationId, id: Uuid) -> Result<Option<Model>, DbErr> {
     Entity::find_by_id(id).filter(Column::OrganizationId.eq(organization.0)).one(db).await
 }
 

@@ -104,7 +104,8 @@ async fn assert_pragmas(connection: &mut sqlx::SqliteConnection) -> Result<(), s
         let row = sqlx::query(statement).fetch_one(&mut *connection).await?;
         let found = pragma_value(&row)?;
         if found != expected {
-            let message = format!("SQLite has {name} = {found} where {expected} is needed; is the file on a network drive?");
+            let message =
+                format!("SQLite has {name} = {found} where {expected} is needed; is the file on a network drive?");
             return Err(sqlx::Error::Configuration(message.into()));
         }
     }
@@ -120,7 +121,7 @@ fn pragma_value(row: &sqlx::sqlite::SqliteRow) -> Result<String, sqlx::Error> {
 /// back and nothing of that happens.
 pub struct Tx {
     inner: DatabaseTransaction,
-    after_commit: Vec<Box<dyn FnOnce() + Send>>,
+    after_commit: Vec<Box<dyn FnOnce() + Send + Sync>>,
 }
 
 impl Tx {
@@ -130,7 +131,7 @@ impl Tx {
     }
 
     /// Remembers something to do after a successful commit; must not block or fail.
-    pub fn after_commit(&mut self, act: impl FnOnce() + Send + 'static) {
+    pub fn after_commit(&mut self, act: impl FnOnce() + Send + Sync + 'static) {
         self.after_commit.push(Box::new(act));
     }
 
@@ -223,7 +224,10 @@ mod tests {
 
     #[tokio::test]
     async fn what_is_to_follow_a_commit_follows_only_a_commit() {
-        use std::sync::{Arc, atomic::{AtomicU32, Ordering}};
+        use std::sync::{
+            Arc,
+            atomic::{AtomicU32, Ordering},
+        };
         let dir = tempfile::tempdir().unwrap();
         let url = format!("sqlite://{}?mode=rwc", dir.path().join("t.db").display());
         let db = Db::open(&url).await.unwrap();
@@ -231,7 +235,9 @@ mod tests {
         for commit in [false, true] {
             let mut tx = db.begin().await.unwrap();
             let bell = rung.clone();
-            tx.after_commit(move || { bell.fetch_add(1, Ordering::SeqCst); });
+            tx.after_commit(move || {
+                bell.fetch_add(1, Ordering::SeqCst);
+            });
             if commit { tx.commit().await.unwrap() } else { drop(tx) }
         }
         assert_eq!(rung.load(Ordering::SeqCst), 1);

@@ -10,11 +10,15 @@ pub mod db;
 pub mod id;
 pub mod inbox;
 pub mod organizations;
+pub mod outbound;
 pub mod password;
 pub mod plans;
+pub mod replies;
 pub mod sessions;
 pub mod settings;
 pub mod sign_in;
+#[cfg(test)]
+mod testing;
 pub mod usage;
 pub mod users;
 pub mod vault;

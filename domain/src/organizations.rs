@@ -46,13 +46,8 @@ pub async fn create(tx: &Tx, ctx: &Context, name: &str, plan: &str) -> Result<Mo
         return Err(OrganizationError::UnknownPlan);
     }
     let now = ctx.now();
-    let row = Model {
-        id: new_id(now),
-        name,
-        plan_id: plan.to_owned(),
-        subscription: "active".to_owned(),
-        created_at: now,
-    };
+    let row =
+        Model { id: new_id(now), name, plan_id: plan.to_owned(), subscription: "active".to_owned(), created_at: now };
     Entity::insert(ActiveModel::from(row.clone())).exec_without_returning(tx.conn()).await?;
     Ok(row)
 }
@@ -107,11 +102,7 @@ pub async fn set_subscription(
 async fn change(tx: &Tx, id: OrganizationId, column: Column, value: &str) -> Result<Model, OrganizationError> {
     lock(tx, id).await?;
     let before = find(tx.conn(), id).await?.ok_or(OrganizationError::Unknown)?;
-    Entity::update_many()
-        .col_expr(column, Expr::value(value))
-        .filter(Column::Id.eq(id.0))
-        .exec(tx.conn())
-        .await?;
+    Entity::update_many().col_expr(column, Expr::value(value)).filter(Column::Id.eq(id.0)).exec(tx.conn()).await?;
     Ok(before)
 }
 

@@ -91,9 +91,8 @@ async fn count(tx: &Tx, now: Millis, subject: &str, limit: i32) -> Result<(), Si
         failures: current.as_ref().map_or(1, |row| row.failures + 1),
         window_started_at: current.map_or(now, |row| row.window_started_at),
     };
-    let replace = OnConflict::column(Column::Subject)
-        .update_columns([Column::Failures, Column::WindowStartedAt])
-        .to_owned();
+    let replace =
+        OnConflict::column(Column::Subject).update_columns([Column::Failures, Column::WindowStartedAt]).to_owned();
     Entity::insert(ActiveModel::from(row)).on_conflict(replace).exec_without_returning(tx.conn()).await?;
     Ok(())
 }

@@ -1,15 +1,40 @@
-//! Usage counters by month, as a shop sees them. Jobs count in the transaction of what they count; this file only reads.
+//! Usage counters by month, as a shop sees them: added to in the transaction of what is counted, so that a redelivered
+//! webhook counts nothing twice.
 
+use crate::clock::{self, Millis};
 use crate::id::OrganizationId;
-use entities::usage_counter::{Column, Entity, Model};
-use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder};
+use entities::usage_counter::{ActiveModel, Column, Entity, Model};
+use sea_orm::sea_query::{Expr, OnConflict};
+use sea_orm::{ActiveValue::Set, ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder};
 use std::collections::BTreeMap;
+use uuid::Uuid;
 
 /// What is counted; every month shows all of them.
 pub const METRICS: [&str; 3] = ["messages_received", "messages_sent", "auto_replies"];
 
 /// Counters of one month by metric.
 pub type Counters = BTreeMap<String, i64>;
+
+/// Adds to one counter of the current month.
+pub(crate) async fn add(
+    db: &impl ConnectionTrait,
+    organization_id: Uuid,
+    metric: &str,
+    count: i64,
+    now: Millis,
+) -> Result<(), DbErr> {
+    let row = ActiveModel {
+        organization_id: Set(organization_id),
+        month: Set(clock::month(now)),
+        metric: Set(metric.to_owned()),
+        count: Set(count),
+    };
+    let conflict = OnConflict::columns([Column::OrganizationId, Column::Month, Column::Metric])
+        .value(Column::Count, Expr::cust("usage_counters.count + excluded.count"))
+        .to_owned();
+    Entity::insert(row).on_conflict(conflict).exec_without_returning(db).await?;
+    Ok(())
+}
 
 /// Counters of every month from `since` on (`2026-11`), newest first.
 pub async fn months(
@@ -36,11 +61,7 @@ pub async fn months(
 }
 
 /// Counters of one month.
-pub async fn month(
-    db: &impl ConnectionTrait,
-    organization: OrganizationId,
-    month: &str,
-) -> Result<Counters, DbErr> {
+pub async fn month(db: &impl ConnectionTrait, organization: OrganizationId, month: &str) -> Result<Counters, DbErr> {
     let rows = Entity::find()
         .filter(Column::OrganizationId.eq(organization.0))
         .filter(Column::Month.eq(month))

@@ -118,11 +118,8 @@ impl Vault {
             return Err(VaultError::Format);
         };
         let key = self.keys.iter().find(|key| key.id == id).ok_or(VaultError::UnknownKey)?;
-        let nonce: [u8; 12] = URL_SAFE_NO_PAD
-            .decode(nonce)
-            .ok()
-            .and_then(|n| n.try_into().ok())
-            .ok_or(VaultError::Format)?;
+        let nonce: [u8; 12] =
+            URL_SAFE_NO_PAD.decode(nonce).ok().and_then(|n| n.try_into().ok()).ok_or(VaultError::Format)?;
         let bytes = URL_SAFE_NO_PAD.decode(bytes).map_err(|_| VaultError::Format)?;
         let aad = place.associated_data();
         let plain = cipher(key)

@@ -86,42 +86,26 @@ impl GraphError {
             return Some(Self::graph(http_status, &error));
         }
         // OAuth's own form `{"error":"…","error_description":"…"}`, and Instagram's.
-        let message = fields
-            .text("error_message")
-            .or_else(|| fields.text("error_description"));
+        let message = fields.text("error_message").or_else(|| fields.text("error_description"));
         let kind = fields.text("error_type").or_else(|| fields.text("error"))?;
         Some(Self {
             code: fields.integer("code"),
             kind: Some(name(&kind)),
             fbtrace_id: fields.text("fbtrace_id").map(|id| name(&id)),
-            ..Self::new(
-                Cause::Instagram,
-                Some(http_status),
-                &message.unwrap_or_default(),
-            )
+            ..Self::new(Cause::Instagram, Some(http_status), &message.unwrap_or_default())
         })
     }
 
     fn graph(http_status: u16, error: &Fields<'_>) -> Self {
-        let message = error
-            .text("message")
-            .or_else(|| error.text("error_user_msg"));
+        let message = error.text("message").or_else(|| error.text("error_user_msg"));
         Self {
             code: error.integer("code"),
             // Inside `debug_token` the key is `subcode` (§2.6).
-            subcode: error
-                .integer("error_subcode")
-                .or_else(|| error.integer("subcode")),
+            subcode: error.integer("error_subcode").or_else(|| error.integer("subcode")),
             kind: error.text("type").map(|kind| name(&kind)),
-            fbtrace_id: error
-                .text("fbtrace_id")
-                .map(|id| bounded(&id, 64).to_owned()),
+            fbtrace_id: error.text("fbtrace_id").map(|id| bounded(&id, 64).to_owned()),
             is_transient: error.flag("is_transient"),
-            ..Self::new(
-                Cause::Graph,
-                Some(http_status),
-                &message.unwrap_or_default(),
-            )
+            ..Self::new(Cause::Graph, Some(http_status), &message.unwrap_or_default())
         }
     }
 }
@@ -163,29 +147,16 @@ mod tests {
     fn the_graph_envelope() {
         let body = r#"{"error":{"message":"Bad EAAsandboxToken","type":"OAuthException","code":190,"error_subcode":460,"is_transient":false,"error_user_title":"t","error_user_msg":"m","fbtrace_id":"EJplcsCHuLu"}}"#;
         let error = GraphError::from_body(400, body).unwrap();
-        assert_eq!(
-            (error.cause, error.code, error.subcode),
-            (Cause::Graph, Some(190), Some(460))
-        );
-        assert_eq!(
-            error.to_string(),
-            "graph http 400 code 190/460: Bad [redacted] (fbtrace_id EJplcsCHuLu)"
-        );
+        assert_eq!((error.cause, error.code, error.subcode), (Cause::Graph, Some(190), Some(460)));
+        assert_eq!(error.to_string(), "graph http 400 code 190/460: Bad [redacted] (fbtrace_id EJplcsCHuLu)");
         assert_eq!(error.kind.as_deref(), Some("OAuthException"));
     }
 
     #[test]
     fn only_message_and_code_are_safe_to_assume() {
-        let bare =
-            GraphError::from_body(200, r#"{"error":{"code":"10","is_transient":true}}"#).unwrap();
-        assert_eq!(
-            (bare.code, bare.http_status, bare.is_transient),
-            (Some(10), Some(200), true)
-        );
-        assert_eq!(
-            GraphError::from_body(500, r#"{"error":{}}"#).unwrap().code,
-            None
-        );
+        let bare = GraphError::from_body(200, r#"{"error":{"code":"10","is_transient":true}}"#).unwrap();
+        assert_eq!((bare.code, bare.http_status, bare.is_transient), (Some(10), Some(200), true));
+        assert_eq!(GraphError::from_body(500, r#"{"error":{}}"#).unwrap().code, None);
     }
 
     #[test]
@@ -194,26 +165,13 @@ mod tests {
         let error = GraphError::from_body(400, body).unwrap();
         assert_eq!((error.cause, error.code), (Cause::Instagram, Some(400)));
         assert!(error.message.starts_with("Matching code"));
-        let oauth =
-            GraphError::from_body(400, r#"{"error":"invalid_client","error_description":"d"}"#)
-                .unwrap();
-        assert_eq!(
-            (oauth.cause, oauth.kind.as_deref()),
-            (Cause::Instagram, Some("invalid_client"))
-        );
+        let oauth = GraphError::from_body(400, r#"{"error":"invalid_client","error_description":"d"}"#).unwrap();
+        assert_eq!((oauth.cause, oauth.kind.as_deref()), (Cause::Instagram, Some("invalid_client")));
     }
 
     #[test]
     fn what_is_no_envelope_is_none() {
-        for body in [
-            "",
-            "<html>",
-            "[]",
-            "{}",
-            r#"{"data":[]}"#,
-            r#"{"error":null}"#,
-            r#"{"error":[]}"#,
-        ] {
+        for body in ["", "<html>", "[]", "{}", r#"{"data":[]}"#, r#"{"error":null}"#, r#"{"error":[]}"#] {
             assert_eq!(GraphError::from_body(500, body), None, "{body}");
         }
     }

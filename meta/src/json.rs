@@ -55,8 +55,7 @@ impl<'a> Fields<'a> {
 
     /// True for `true`, `"true"` and `1`.
     pub(crate) fn flag(&self, key: &str) -> bool {
-        self.get(key)
-            .is_some_and(|raw| matches!(raw.get(), "true" | "\"true\"" | "1"))
+        self.get(key).is_some_and(|raw| matches!(raw.get(), "true" | "\"true\"" | "1"))
     }
 
     /// An integer, also when written as a string or with a fraction.
@@ -79,9 +78,7 @@ pub(crate) fn elements(raw: &RawValue) -> Option<Vec<&RawValue>> {
 pub(crate) fn text(raw: &RawValue) -> Option<String> {
     let json = raw.get();
     match json.as_bytes().first()? {
-        b'"' => serde_json::from_str::<String>(json)
-            .ok()
-            .filter(|text| !text.is_empty()),
+        b'"' => serde_json::from_str::<String>(json).ok().filter(|text| !text.is_empty()),
         b'-' | b'0'..=b'9' => Some(json.to_owned()),
         _ => None,
     }
@@ -160,15 +157,9 @@ mod tests {
         .unwrap();
         assert_eq!(fields.id("id").as_deref(), Some("17841405793187218999"));
         assert_eq!(fields.text("n").as_deref(), Some("12"));
-        assert_eq!(
-            (fields.text("e"), fields.text("z"), fields.text("o")),
-            (None, None, None)
-        );
+        assert_eq!((fields.text("e"), fields.text("z"), fields.text("o")), (None, None, None));
         assert_eq!(fields.text("ab").as_deref(), Some("esc"));
-        assert_eq!(
-            (fields.integer("f"), fields.integer("s")),
-            (Some(1_790_000_000_000), Some(42))
-        );
+        assert_eq!((fields.integer("f"), fields.integer("s")), (Some(1_790_000_000_000), Some(42)));
         assert!(fields.flag("b") && !fields.flag("t") && !fields.has("z") && !fields.has("none"));
         assert_eq!(fields.object("o").unwrap().integer("k"), Some(1));
         assert_eq!(fields.value("o"), serde_json::json!({"k": 1}));
@@ -177,10 +168,7 @@ mod tests {
     #[test]
     fn a_key_that_comes_twice_counts_once() {
         let fields = Fields::parse(r#"{"a":1,"a":2,"b":3,"b":null}"#).unwrap();
-        assert_eq!(
-            (fields.integer("a"), fields.integer("b")),
-            (Some(2), Some(3))
-        );
+        assert_eq!((fields.integer("a"), fields.integer("b")), (Some(2), Some(3)));
     }
 
     #[test]
@@ -195,9 +183,6 @@ mod tests {
     fn deep_nesting_costs_only_the_value() {
         let deep = format!("{{\"a\":{}{},\"b\":1}}", "[".repeat(5000), "]".repeat(5000));
         let fields = Fields::parse(&deep).unwrap();
-        assert_eq!(
-            (fields.value("a"), fields.integer("b")),
-            (Value::Null, Some(1))
-        );
+        assert_eq!((fields.value("a"), fields.integer("b")), (Value::Null, Some(1)));
     }
 }

@@ -16,9 +16,7 @@ pub mod webhook;
 pub use class::{Classified, ErrorClass, Operation, classify};
 pub use client::{MetaClient, Settings, SettingsError, Timeouts};
 pub use error::{Cause, GraphError};
-pub use messaging::{
-    Content, ConversationMessage, Route, SendError, SendRequest, Sent, Tag, TextLimit, text_limit,
-};
+pub use messaging::{Content, ConversationMessage, Route, SendError, SendRequest, Sent, Tag, TextLimit, text_limit};
 pub use signature::{AppSecrets, SignatureError, appsecret_proof};
 pub use signed_request::{SignedRequest, SignedRequestError};
 pub use usage::{BusinessUsage, Usage};

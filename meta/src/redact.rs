@@ -11,9 +11,7 @@ const REDACTED: &str = "[redacted]";
 
 /// The text without URL queries and without anything that looks like a token, in one line of at most 300 characters.
 pub(crate) fn redact(text: &str) -> String {
-    let words = text
-        .split(|c: char| c.is_whitespace() || c.is_control())
-        .filter(|word| !word.is_empty());
+    let words = text.split(|c: char| c.is_whitespace() || c.is_control()).filter(|word| !word.is_empty());
     let mut out = String::new();
     let mut after_bearer = false;
     // A word may be long, but what is kept is short: stop reading when there is enough.
@@ -36,9 +34,7 @@ pub(crate) fn redact(text: &str) -> String {
 
 /// The first `max` characters.
 pub(crate) fn bounded(text: &str, max: usize) -> &str {
-    text.char_indices()
-        .nth(max)
-        .map_or(text, |(end, _)| &text[..end])
+    text.char_indices().nth(max).map_or(text, |(end, _)| &text[..end])
 }
 
 fn redact_word(word: &str, out: &mut String) {
@@ -60,9 +56,7 @@ fn redact_runs(text: &str, out: &mut String) {
         let (kept, end) = match first {
             '=' => {
                 out.push('=');
-                let end = rest
-                    .find(['&', ',', ';', '"', '\'', ')'])
-                    .unwrap_or(rest.len());
+                let end = rest.find(['&', ',', ';', '"', '\'', ')']).unwrap_or(rest.len());
                 (if end == 1 { "" } else { REDACTED }, end)
             }
             first if is_token_char(first) => {
@@ -115,23 +109,11 @@ mod tests {
     #[test]
     fn what_opens_doors_is_not() {
         let cases = [
-            (
-                "Malformed access token EAAsandboxToken",
-                "Malformed access token [redacted]",
-            ),
+            ("Malformed access token EAAsandboxToken", "Malformed access token [redacted]"),
             ("bad Bearer abc!def now", "bad Bearer [redacted] now"),
-            (
-                "see https://x.test/a?access_token=1#f .",
-                "see https://x.test/a?[redacted] .",
-            ),
-            (
-                "see https://x.test/a#access_token=1",
-                "see https://x.test/a?[redacted]",
-            ),
-            (
-                "client_secret=short&code=AQ",
-                "client_secret=[redacted]&code=[redacted]",
-            ),
+            ("see https://x.test/a?access_token=1#f .", "see https://x.test/a?[redacted] ."),
+            ("see https://x.test/a#access_token=1", "see https://x.test/a?[redacted]"),
+            ("client_secret=short&code=AQ", "client_secret=[redacted]&code=[redacted]"),
             ("code=AQ.b/c, state=", "code=[redacted], state="),
             ("key 0123456789abcdef0123456789abcdef", "key [redacted]"),
             ("app 1234567890|abcdefghij_klmn", "app [redacted]"),

@@ -39,10 +39,7 @@ pub enum SignatureError {
 impl AppSecrets {
     /// A set of secrets. Empty strings are dropped: an HMAC under an empty key can be made by anybody.
     pub fn new(secrets: Vec<SecretString>) -> Self {
-        let secrets = secrets
-            .into_iter()
-            .filter(|s| !s.expose_secret().is_empty())
-            .collect();
+        let secrets = secrets.into_iter().filter(|s| !s.expose_secret().is_empty()).collect();
         Self { secrets }
     }
 
@@ -61,9 +58,7 @@ impl AppSecrets {
             return Err(SignatureError::NoSecret);
         }
         let claimed = parse_header(header.ok_or(SignatureError::Missing)?)?;
-        self.matches(body, &claimed)
-            .then_some(())
-            .ok_or(SignatureError::Mismatch)
+        self.matches(body, &claimed).then_some(()).ok_or(SignatureError::Mismatch)
     }
 
     /// True when any secret made `claimed` over `message`. All secrets are always tried, and compared in constant time,
@@ -79,9 +74,7 @@ impl AppSecrets {
 
 impl fmt::Debug for AppSecrets {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("AppSecrets")
-            .field("count", &self.secrets.len())
-            .finish()
+        f.debug_struct("AppSecrets").field("count", &self.secrets.len()).finish()
     }
 }
 
@@ -100,9 +93,7 @@ fn hmac_sha256(secret: &SecretString, message: &[u8]) -> [u8; DIGEST_BYTES] {
 }
 
 fn parse_header(header: &str) -> Result<[u8; DIGEST_BYTES], SignatureError> {
-    let digits = header
-        .strip_prefix(PREFIX)
-        .ok_or(SignatureError::Malformed)?;
+    let digits = header.strip_prefix(PREFIX).ok_or(SignatureError::Malformed)?;
     // Lower case only, as documented: one signature then has one spelling, and any changed bit is refused.
     if digits.bytes().any(|b| b.is_ascii_uppercase()) {
         return Err(SignatureError::Malformed);
@@ -129,12 +120,7 @@ mod tests {
     #[test]
     fn the_published_vector_verifies_whatever_else_is_in_the_set() {
         assert_eq!(BODY.len(), 278);
-        for set in [
-            &[SECRET][..],
-            &["other", SECRET],
-            &[SECRET, "other"],
-            &["", SECRET],
-        ] {
+        for set in [&[SECRET][..], &["other", SECRET], &[SECRET, "other"], &["", SECRET]] {
             assert_eq!(secrets(set).verify(BODY.as_bytes(), Some(HEADER)), Ok(()));
         }
     }
@@ -145,29 +131,17 @@ mod tests {
         let reserialised = serde_json::to_string(&value).unwrap();
         assert_ne!(reserialised, BODY);
         let set = secrets(&[SECRET]);
-        assert_eq!(
-            set.verify(reserialised.as_bytes(), Some(HEADER)),
-            Err(SignatureError::Mismatch)
-        );
+        assert_eq!(set.verify(reserialised.as_bytes(), Some(HEADER)), Err(SignatureError::Mismatch));
         // The hash of the unescaped text is not the hash of the bytes on the wire.
         let other = "sha256=62f448f1ab80330d6e2fca9769a5e16d3d1d2a09bada1496c8d9f82af945a6da";
-        assert_eq!(
-            set.verify(BODY.as_bytes(), Some(other)),
-            Err(SignatureError::Mismatch)
-        );
+        assert_eq!(set.verify(BODY.as_bytes(), Some(other)), Err(SignatureError::Mismatch));
     }
 
     #[test]
     fn the_sha1_header_never_stands_in() {
         let sha1 = "sha1=f0dfaa047135c153f74f6235f8521a21656e44a8";
-        assert_eq!(
-            secrets(&[SECRET]).verify(BODY.as_bytes(), Some(sha1)),
-            Err(SignatureError::Malformed)
-        );
-        assert_eq!(
-            secrets(&[SECRET]).verify(BODY.as_bytes(), None),
-            Err(SignatureError::Missing)
-        );
+        assert_eq!(secrets(&[SECRET]).verify(BODY.as_bytes(), Some(sha1)), Err(SignatureError::Malformed));
+        assert_eq!(secrets(&[SECRET]).verify(BODY.as_bytes(), None), Err(SignatureError::Missing));
     }
 
     #[test]
@@ -189,42 +163,23 @@ mod tests {
             format!("SHA256={bare}"),
         ];
         for header in bad {
-            assert_eq!(
-                set.verify(BODY.as_bytes(), Some(&header)),
-                Err(SignatureError::Malformed),
-                "{header:?}"
-            );
+            assert_eq!(set.verify(BODY.as_bytes(), Some(&header)), Err(SignatureError::Malformed), "{header:?}");
         }
     }
 
     #[test]
     fn without_a_secret_nothing_passes() {
         for set in [secrets(&[]), secrets(&[""]), AppSecrets::default()] {
-            assert_eq!(
-                set.verify(BODY.as_bytes(), Some(HEADER)),
-                Err(SignatureError::NoSecret)
-            );
-            assert_eq!(
-                set.verify(BODY.as_bytes(), None),
-                Err(SignatureError::NoSecret)
-            );
+            assert_eq!(set.verify(BODY.as_bytes(), Some(HEADER)), Err(SignatureError::NoSecret));
+            assert_eq!(set.verify(BODY.as_bytes(), None), Err(SignatureError::NoSecret));
         }
-        assert_eq!(
-            secrets(&["other"]).verify(BODY.as_bytes(), Some(HEADER)),
-            Err(SignatureError::Mismatch)
-        );
+        assert_eq!(secrets(&["other"]).verify(BODY.as_bytes(), Some(HEADER)), Err(SignatureError::Mismatch));
     }
 
     #[test]
     fn the_proof_vector_and_no_secret_in_debug() {
-        let proof = appsecret_proof(
-            &SecretString::from(SECRET),
-            &SecretString::from("EAAsandboxToken"),
-        );
-        assert_eq!(
-            proof,
-            "6aa068f36ff8f29a60c2a4d1c05d5c2195456fe94c872fb905534501eed8f76c"
-        );
+        let proof = appsecret_proof(&SecretString::from(SECRET), &SecretString::from("EAAsandboxToken"));
+        assert_eq!(proof, "6aa068f36ff8f29a60c2a4d1c05d5c2195456fe94c872fb905534501eed8f76c");
         assert!(!format!("{:?}", secrets(&[SECRET])).contains(SECRET));
     }
 

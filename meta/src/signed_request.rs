@@ -46,10 +46,7 @@ pub enum SignedRequestError {
 ///
 /// # Errors
 /// See [`SignedRequestError`].
-pub fn parse_and_verify(
-    text: &str,
-    secrets: &AppSecrets,
-) -> Result<SignedRequest, SignedRequestError> {
+pub fn parse_and_verify(text: &str, secrets: &AppSecrets) -> Result<SignedRequest, SignedRequestError> {
     if secrets.is_empty() {
         return Err(SignedRequestError::NoSecret);
     }
@@ -57,15 +54,11 @@ pub fn parse_and_verify(
         return Err(SignedRequestError::Malformed);
     }
     let (signature, payload) = text.split_once('.').ok_or(SignedRequestError::Malformed)?;
-    let claimed = URL_SAFE_NO_PAD
-        .decode(signature)
-        .map_err(|_| SignedRequestError::Malformed)?;
+    let claimed = URL_SAFE_NO_PAD.decode(signature).map_err(|_| SignedRequestError::Malformed)?;
     if !secrets.matches(payload.as_bytes(), &claimed) {
         return Err(SignedRequestError::Mismatch);
     }
-    let json = URL_SAFE_NO_PAD
-        .decode(payload)
-        .map_err(|_| SignedRequestError::Malformed)?;
+    let json = URL_SAFE_NO_PAD.decode(payload).map_err(|_| SignedRequestError::Malformed)?;
     let json = std::str::from_utf8(&json).map_err(|_| SignedRequestError::Malformed)?;
     let fields = Fields::parse(json).ok_or(SignedRequestError::Malformed)?;
     let algorithm = fields.text("algorithm").unwrap_or_default();
@@ -92,48 +85,29 @@ mod tests {
     const VECTOR: &str = "dlMVyXgW1mp3wCeHw2Zbr_FtYztAnf7eF0O3li8QNJk.eyJ1c2VyX2lkIjoiMjE4NDcxIiwiYWxnb3JpdGhtIjoiSE1BQy1TSEEyNTYiLCJpc3N1ZWRfYXQiOjE3OTAwMDAwMDB9";
 
     fn secrets() -> AppSecrets {
-        AppSecrets::new(vec![
-            SecretString::from("other"),
-            SecretString::from(SECRET),
-        ])
+        AppSecrets::new(vec![SecretString::from("other"), SecretString::from(SECRET)])
     }
 
     fn sign(payload: &str) -> String {
         let payload = URL_SAFE_NO_PAD.encode(payload);
-        let mac = Hmac::<Sha256>::new_from_slice(SECRET.as_bytes())
-            .unwrap()
-            .chain_update(&payload);
-        format!(
-            "{}.{payload}",
-            URL_SAFE_NO_PAD.encode(mac.finalize().into_bytes())
-        )
+        let mac = Hmac::<Sha256>::new_from_slice(SECRET.as_bytes()).unwrap().chain_update(&payload);
+        format!("{}.{payload}", URL_SAFE_NO_PAD.encode(mac.finalize().into_bytes()))
     }
 
     #[test]
     fn the_published_vector() {
-        let expected = SignedRequest {
-            user_id: "218471".into(),
-            issued_at: Some(1_790_000_000),
-            expires: None,
-        };
+        let expected = SignedRequest { user_id: "218471".into(), issued_at: Some(1_790_000_000), expires: None };
         assert_eq!(parse_and_verify(VECTOR, &secrets()), Ok(expected));
     }
 
     #[test]
     fn spellings_that_pass() {
-        let deletion = sign(
-            r#"{"user_id":218471,"algorithm":"hmac-sha256","issued_at":1291836800,"expires":1291840400}"#,
-        );
+        let deletion =
+            sign(r#"{"user_id":218471,"algorithm":"hmac-sha256","issued_at":1291836800,"expires":1291840400}"#);
         let read = parse_and_verify(&deletion, &secrets()).unwrap();
-        assert_eq!(
-            (read.user_id.as_str(), read.expires),
-            ("218471", Some(1_291_840_400))
-        );
+        assert_eq!((read.user_id.as_str(), read.expires), ("218471", Some(1_291_840_400)));
         let test_button = sign(r#"{"user_id":"0","algorithm":"HMAC-SHA256"}"#);
-        assert_eq!(
-            parse_and_verify(&test_button, &secrets()).unwrap().user_id,
-            "0"
-        );
+        assert_eq!(parse_and_verify(&test_button, &secrets()).unwrap().user_id, "0");
     }
 
     #[test]
@@ -155,10 +129,7 @@ mod tests {
         for (text, error) in cases {
             assert_eq!(parse_and_verify(&text, &secrets()), Err(error), "{text}");
         }
-        assert_eq!(
-            parse_and_verify(VECTOR, &AppSecrets::default()),
-            Err(NoSecret)
-        );
+        assert_eq!(parse_and_verify(VECTOR, &AppSecrets::default()), Err(NoSecret));
         let wrong = AppSecrets::new(vec![SecretString::from("other")]);
         assert_eq!(parse_and_verify(VECTOR, &wrong), Err(Mismatch));
     }

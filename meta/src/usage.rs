@@ -42,46 +42,27 @@ impl Usage {
     pub fn from_headers(headers: &HeaderMap) -> Self {
         let header = |name| headers.get(name).and_then(|value| value.to_str().ok());
         Self {
-            app_percent: header("x-app-usage")
-                .and_then(Fields::parse)
-                .and_then(|fields| percent(&fields)),
-            page_percent: header("x-page-usage")
-                .and_then(Fields::parse)
-                .and_then(|fields| percent(&fields)),
-            business: header("x-business-use-case-usage")
-                .map(business)
-                .unwrap_or_default(),
+            app_percent: header("x-app-usage").and_then(Fields::parse).and_then(|fields| percent(&fields)),
+            page_percent: header("x-page-usage").and_then(Fields::parse).and_then(|fields| percent(&fields)),
+            business: header("x-business-use-case-usage").map(business).unwrap_or_default(),
         }
     }
 
     /// The highest percentage of all budgets; `None` when no header came.
     pub fn max_percent(&self) -> Option<u32> {
         let business = self.business.iter().map(|entry| entry.percent);
-        self.app_percent
-            .into_iter()
-            .chain(self.page_percent)
-            .chain(business)
-            .max()
+        self.app_percent.into_iter().chain(self.page_percent).chain(business).max()
     }
 
     /// The longest wait Meta asks for.
     pub fn regain_access(&self) -> Option<Duration> {
-        self.business
-            .iter()
-            .filter_map(|entry| entry.regain_access)
-            .max()
+        self.business.iter().filter_map(|entry| entry.regain_access).max()
     }
 }
 
 /// Reads `Retry-After` in its form in seconds; Meta rarely sends it.
 pub(crate) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    let seconds = headers
-        .get(http::header::RETRY_AFTER)?
-        .to_str()
-        .ok()?
-        .trim()
-        .parse()
-        .ok()?;
+    let seconds = headers.get(http::header::RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
     Some(Duration::from_secs(seconds).min(MAX_WAIT)).filter(|wait| !wait.is_zero())
 }
 
@@ -110,18 +91,13 @@ fn business(header: &str) -> Vec<BusinessUsage> {
 }
 
 fn percent(fields: &Fields<'_>) -> Option<u32> {
-    let numbers = ["call_count", "total_time", "total_cputime"]
-        .into_iter()
-        .filter_map(|key| fields.integer(key));
-    numbers
-        .max()
-        .map(|number| u32::try_from(number.max(0)).unwrap_or(u32::MAX))
+    let numbers = ["call_count", "total_time", "total_cputime"].into_iter().filter_map(|key| fields.integer(key));
+    numbers.max().map(|number| u32::try_from(number.max(0)).unwrap_or(u32::MAX))
 }
 
 fn minutes(fields: &Fields<'_>) -> Option<Duration> {
     let minutes = u64::try_from(fields.integer("estimated_time_to_regain_access")?).ok()?;
-    Some(Duration::from_secs(minutes.saturating_mul(60)).min(MAX_WAIT))
-        .filter(|wait| !wait.is_zero())
+    Some(Duration::from_secs(minutes.saturating_mul(60)).min(MAX_WAIT)).filter(|wait| !wait.is_zero())
 }
 
 #[cfg(test)]
@@ -132,41 +108,26 @@ mod tests {
     use super::*;
 
     fn usage(headers: &[(&'static str, &str)]) -> Usage {
-        let pairs = headers.iter().map(|(name, value)| {
-            (
-                http::HeaderName::from_static(name),
-                HeaderValue::from_str(value).unwrap(),
-            )
-        });
+        let pairs = headers
+            .iter()
+            .map(|(name, value)| (http::HeaderName::from_static(name), HeaderValue::from_str(value).unwrap()));
         Usage::from_headers(&pairs.collect())
     }
 
     #[test]
     fn the_documented_headers() {
         let read = usage(&[
-            (
-                "x-app-usage",
-                r#"{"call_count":28,"total_time":25,"total_cputime":31}"#,
-            ),
-            (
-                "x-page-usage",
-                r#"{"call_count":7,"total_time":5,"total_cputime":5}"#,
-            ),
+            ("x-app-usage", r#"{"call_count":28,"total_time":25,"total_cputime":31}"#),
+            ("x-page-usage", r#"{"call_count":7,"total_time":5,"total_cputime":5}"#),
             (
                 "x-business-use-case-usage",
                 r#"{"178":[{"type":"messenger","call_count":100,"total_cputime":25,"total_time":25,"estimated_time_to_regain_access":19}],"179":[{"type":"pages","call_count":1,"total_cputime":2,"total_time":3,"estimated_time_to_regain_access":0}]}"#,
             ),
         ]);
-        assert_eq!(
-            (read.app_percent, read.page_percent, read.max_percent()),
-            (Some(31), Some(7), Some(100))
-        );
+        assert_eq!((read.app_percent, read.page_percent, read.max_percent()), (Some(31), Some(7), Some(100)));
         assert_eq!(read.regain_access(), Some(Duration::from_secs(19 * 60)));
         assert_eq!(read.business[1].percent, 3);
-        assert_eq!(
-            (read.business[0].id.as_str(), read.business[0].kind.as_str()),
-            ("178", "messenger")
-        );
+        assert_eq!((read.business[0].id.as_str(), read.business[0].kind.as_str()), ("178", "messenger"));
         assert_eq!(read.business[1].regain_access, None);
     }
 
@@ -176,10 +137,7 @@ mod tests {
         assert_eq!(usage(&[]).max_percent(), None);
         let odd = usage(&[
             ("x-app-usage", "busy"),
-            (
-                "x-page-usage",
-                r#"{"call_count":"41","total_time":12.7,"total_cputime":-3}"#,
-            ),
+            ("x-page-usage", r#"{"call_count":"41","total_time":12.7,"total_cputime":-3}"#),
             (
                 "x-business-use-case-usage",
                 r#"{"1":{"call_count":5},"2":[1,null],"3":null,"4":[{"estimated_time_to_regain_access":1e300}]}"#,
@@ -192,19 +150,14 @@ mod tests {
 
     #[test]
     fn waiting_times_are_bounded() {
-        let read = usage(&[(
-            "x-business-use-case-usage",
-            r#"{"1":[{"estimated_time_to_regain_access":99999999999}]}"#,
-        )]);
+        let read =
+            usage(&[("x-business-use-case-usage", r#"{"1":[{"estimated_time_to_regain_access":99999999999}]}"#)]);
         assert_eq!(read.regain_access(), Some(MAX_WAIT));
         let mut headers = HeaderMap::new();
         assert_eq!(retry_after(&headers), None);
         headers.insert("retry-after", HeaderValue::from_static("120"));
         assert_eq!(retry_after(&headers), Some(Duration::from_secs(120)));
-        headers.insert(
-            "retry-after",
-            HeaderValue::from_static("Wed, 21 Oct 2026 07:28:00 GMT"),
-        );
+        headers.insert("retry-after", HeaderValue::from_static("Wed, 21 Oct 2026 07:28:00 GMT"));
         assert_eq!(retry_after(&headers), None);
     }
 

@@ -33,23 +33,14 @@ impl MigratorTrait for Migrator {
 pub use sea_orm_migration::MigratorTrait;
 
 /// Foreign key from `table.column` to `target.id`; rows of a parent that still has children cannot be deleted.
-fn references(
-    table: &'static str,
-    column: &'static str,
-    target: &'static str,
-) -> ForeignKeyCreateStatement {
-    ForeignKey::create()
-        .from(table, column)
-        .to(target, "id")
-        .to_owned()
+fn references(table: &'static str, column: &'static str, target: &'static str) -> ForeignKeyCreateStatement {
+    ForeignKey::create().from(table, column).to(target, "id").to_owned()
 }
 
 /// Drops the tables in the order given.
 async fn drop_tables(manager: &SchemaManager<'_>, tables: &[&'static str]) -> Result<(), DbErr> {
     for table in tables {
-        manager
-            .drop_table(Table::drop().table(*table).to_owned())
-            .await?;
+        manager.drop_table(Table::drop().table(*table).to_owned()).await?;
     }
     Ok(())
 }

@@ -8,16 +8,7 @@ use sea_orm_migration::{prelude::*, schema::*};
 pub struct Migration;
 
 /// `(id, name, rank, accounts in total, Instagram, automatic reply, Instagram messaging, US cents a month)`
-type PlanRow = (
-    &'static str,
-    &'static str,
-    i32,
-    Option<i32>,
-    bool,
-    bool,
-    bool,
-    Option<i32>,
-);
+type PlanRow = (&'static str, &'static str, i32, Option<i32>, bool, bool, bool, Option<i32>);
 
 const PLANS: [PlanRow; 4] = [
     ("starter", "Starter", 1, Some(1), false, true, false, None),
@@ -112,13 +103,7 @@ impl MigrationTrait for Migration {
             )
             .await?;
         manager
-            .create_index(
-                Index::create()
-                    .name("sessions_expiry")
-                    .table("sessions")
-                    .col("expires_at")
-                    .to_owned(),
-            )
+            .create_index(Index::create().name("sessions_expiry").table("sessions").col("expires_at").to_owned())
             .await?;
         manager
             .create_table(
@@ -134,16 +119,6 @@ impl MigrationTrait for Migration {
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        drop_tables(
-            manager,
-            &[
-                "sign_in_failures",
-                "sessions",
-                "users",
-                "organizations",
-                "plans",
-            ],
-        )
-        .await
+        drop_tables(manager, &["sign_in_failures", "sessions", "users", "organizations", "plans"]).await
     }
 }

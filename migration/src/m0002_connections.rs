@@ -41,11 +41,7 @@ impl MigrationTrait for Migration {
                     .col(big_integer("created_at"))
                     .col(big_integer("updated_at"))
                     .col(big_integer_null("disconnected_at"))
-                    .foreign_key(&mut references(
-                        "connections",
-                        "organization_id",
-                        "organizations",
-                    ))
+                    .foreign_key(&mut references("connections", "organization_id", "organizations"))
                     .to_owned(),
             )
             .await?;
@@ -79,16 +75,8 @@ impl MigrationTrait for Migration {
                     .col(integer("slot"))
                     .col(uuid_uniq("connection_id"))
                     .primary_key(Index::create().col("organization_id").col("slot"))
-                    .foreign_key(&mut references(
-                        "plan_slots",
-                        "organization_id",
-                        "organizations",
-                    ))
-                    .foreign_key(&mut references(
-                        "plan_slots",
-                        "connection_id",
-                        "connections",
-                    ))
+                    .foreign_key(&mut references("plan_slots", "organization_id", "organizations"))
+                    .foreign_key(&mut references("plan_slots", "connection_id", "connections"))
                     .to_owned(),
             )
             .await

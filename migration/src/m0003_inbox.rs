@@ -25,13 +25,7 @@ impl MigrationTrait for Migration {
                     .to_owned(),
             )
             .await?;
-        unique(
-            manager,
-            "contacts_one_per_person",
-            "contacts",
-            &["connection_id", "external_id"],
-        )
-        .await?;
+        unique(manager, "contacts_one_per_person", "contacts", &["connection_id", "external_id"]).await?;
 
         manager
             .create_table(
@@ -55,29 +49,13 @@ impl MigrationTrait for Migration {
                     .col(text_null("lead_source_last"))
                     .col(big_integer_null("lead_source_last_at"))
                     .col(big_integer("created_at"))
-                    .foreign_key(&mut references(
-                        "conversations",
-                        "connection_id",
-                        "connections",
-                    ))
+                    .foreign_key(&mut references("conversations", "connection_id", "connections"))
                     .foreign_key(&mut references("conversations", "contact_id", "contacts"))
                     .to_owned(),
             )
             .await?;
-        unique(
-            manager,
-            "conversations_one_per_contact",
-            "conversations",
-            &["contact_id"],
-        )
-        .await?;
-        index(
-            manager,
-            "conversations_inbox",
-            "conversations",
-            &["organization_id", "last_activity_at", "id"],
-        )
-        .await?;
+        unique(manager, "conversations_one_per_contact", "conversations", &["contact_id"]).await?;
+        index(manager, "conversations_inbox", "conversations", &["organization_id", "last_activity_at", "id"]).await?;
 
         manager
             .create_table(
@@ -110,28 +88,12 @@ impl MigrationTrait for Migration {
                     .col(integer("edits").default(0))
                     .col(big_integer_null("deleted_at"))
                     .col(big_integer("created_at"))
-                    .foreign_key(&mut references(
-                        "messages",
-                        "conversation_id",
-                        "conversations",
-                    ))
+                    .foreign_key(&mut references("messages", "conversation_id", "conversations"))
                     .to_owned(),
             )
             .await?;
-        unique(
-            manager,
-            "messages_one_per_mid",
-            "messages",
-            &["conversation_id", "external_id"],
-        )
-        .await?;
-        index(
-            manager,
-            "messages_thread",
-            "messages",
-            &["conversation_id", "sent_at", "id"],
-        )
-        .await?;
+        unique(manager, "messages_one_per_mid", "messages", &["conversation_id", "external_id"]).await?;
+        index(manager, "messages_thread", "messages", &["conversation_id", "sent_at", "id"]).await?;
         manager
             .create_index(
                 Index::create()
@@ -166,17 +128,8 @@ impl MigrationTrait for Migration {
                     .col(string("mark"))
                     .col(text_null("value"))
                     .col(big_integer("at"))
-                    .primary_key(
-                        Index::create()
-                            .col("conversation_id")
-                            .col("external_id")
-                            .col("mark"),
-                    )
-                    .foreign_key(&mut references(
-                        "message_marks",
-                        "conversation_id",
-                        "conversations",
-                    ))
+                    .primary_key(Index::create().col("conversation_id").col("external_id").col("mark"))
+                    .foreign_key(&mut references("message_marks", "conversation_id", "conversations"))
                     .to_owned(),
             )
             .await?;
@@ -189,43 +142,19 @@ impl MigrationTrait for Migration {
                     .col(string("month"))
                     .col(string("metric"))
                     .col(big_integer("count"))
-                    .primary_key(
-                        Index::create()
-                            .col("organization_id")
-                            .col("month")
-                            .col("metric"),
-                    )
-                    .foreign_key(&mut references(
-                        "usage_counters",
-                        "organization_id",
-                        "organizations",
-                    ))
+                    .primary_key(Index::create().col("organization_id").col("month").col("metric"))
+                    .foreign_key(&mut references("usage_counters", "organization_id", "organizations"))
                     .to_owned(),
             )
             .await
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        drop_tables(
-            manager,
-            &[
-                "usage_counters",
-                "message_marks",
-                "messages",
-                "conversations",
-                "contacts",
-            ],
-        )
-        .await
+        drop_tables(manager, &["usage_counters", "message_marks", "messages", "conversations", "contacts"]).await
     }
 }
 
-async fn unique(
-    m: &SchemaManager<'_>,
-    name: &str,
-    table: &'static str,
-    columns: &[&'static str],
-) -> Result<(), DbErr> {
+async fn unique(m: &SchemaManager<'_>, name: &str, table: &'static str, columns: &[&'static str]) -> Result<(), DbErr> {
     let mut index = Index::create().name(name).table(table).unique().to_owned();
     for column in columns {
         index.col(*column);
@@ -233,12 +162,7 @@ async fn unique(
     m.create_index(index).await
 }
 
-async fn index(
-    m: &SchemaManager<'_>,
-    name: &str,
-    table: &'static str,
-    columns: &[&'static str],
-) -> Result<(), DbErr> {
+async fn index(m: &SchemaManager<'_>, name: &str, table: &'static str, columns: &[&'static str]) -> Result<(), DbErr> {
     let mut index = Index::create().name(name).table(table).to_owned();
     for column in columns {
         index.col(*column);

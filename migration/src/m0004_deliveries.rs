@@ -31,13 +31,7 @@ impl MigrationTrait for Migration {
             )
             .await?;
         manager
-            .create_index(
-                Index::create()
-                    .name("deliveries_by_time")
-                    .table("deliveries")
-                    .col("received_at")
-                    .to_owned(),
-            )
+            .create_index(Index::create().name("deliveries_by_time").table("deliveries").col("received_at").to_owned())
             .await?;
         manager
             .create_table(

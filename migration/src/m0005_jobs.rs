@@ -85,14 +85,23 @@ impl MigrationTrait for Migration {
         manager
             .create_index(
                 Index::create()
+                    .name("jobs_isolated")
+                    .table("jobs")
+                    .col("queue")
+                    .col("run_at")
+                    .cond_where(Cond::all().add(Expr::col("isolated").eq(true)).add(Expr::col("state").is_in(WAITING)))
+                    .to_owned(),
+            )
+            .await?;
+        manager
+            .create_index(
+                Index::create()
                     .name("jobs_lane")
                     .table("jobs")
                     .col("lane")
                     .col("id")
                     .cond_where(
-                        Cond::all()
-                            .add(Expr::col("lane").is_not_null())
-                            .add(Expr::col("state").is_in(UNFINISHED)),
+                        Cond::all().add(Expr::col("lane").is_not_null()).add(Expr::col("state").is_in(UNFINISHED)),
                     )
                     .to_owned(),
             )
@@ -209,21 +218,20 @@ impl MigrationTrait for Migration {
                     .col(big_integer("created_at"))
                     .to_owned(),
             )
+            .await?;
+        manager
+            .create_index(
+                Index::create()
+                    .name("holds_by_connection")
+                    .table("holds")
+                    .col("connection_id")
+                    .col("until_at")
+                    .to_owned(),
+            )
             .await
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        drop_tables(
-            manager,
-            &[
-                "holds",
-                "workers",
-                "schedules",
-                "job_attempts",
-                "jobs",
-                "queues",
-            ],
-        )
-        .await
+        drop_tables(manager, &["holds", "workers", "schedules", "job_attempts", "jobs", "queues"]).await
     }
 }

@@ -55,11 +55,7 @@ impl MigrationTrait for Migration {
             .await?;
         manager
             .create_table(
-                Table::create()
-                    .table("write_probe")
-                    .col(integer("id").primary_key())
-                    .col(big_integer("at"))
-                    .to_owned(),
+                Table::create().table("write_probe").col(integer("id").primary_key()).col(big_integer("at")).to_owned(),
             )
             .await?;
         let probe = Query::insert()

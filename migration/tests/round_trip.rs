@@ -21,10 +21,7 @@ async fn up_down_up_on_sqlite() {
     assert!(schema(&db).await.is_empty());
     Migrator::up(&db, None).await.unwrap();
     let first = schema(&db).await;
-    assert!(
-        first.iter().any(|sql| sql.contains("\"jobs\"")),
-        "{first:?}"
-    );
+    assert!(first.iter().any(|sql| sql.contains("\"jobs\"")), "{first:?}");
     Migrator::down(&db, None).await.unwrap();
     assert_eq!(schema(&db).await, Vec::<String>::new());
     Migrator::up(&db, None).await.unwrap();
@@ -36,15 +33,8 @@ async fn the_keys_that_hold_the_rules_are_partial_and_unique() {
     let db = Database::connect("sqlite::memory:").await.unwrap();
     Migrator::up(&db, None).await.unwrap();
     let schema = schema(&db).await.join("\n");
-    for name in [
-        "connections_one_active_owner",
-        "messages_one_automatic_reply",
-        "jobs_dedupe",
-    ] {
-        let line = schema
-            .lines()
-            .find(|l| l.contains(name))
-            .unwrap_or_else(|| panic!("{name} is missing"));
+    for name in ["connections_one_active_owner", "messages_one_automatic_reply", "jobs_dedupe"] {
+        let line = schema.lines().find(|l| l.contains(name)).unwrap_or_else(|| panic!("{name} is missing"));
         assert!(line.contains("UNIQUE") && line.contains("WHERE"), "{line}");
     }
 }

@@ -102,7 +102,9 @@ fn checked_text(connection: &Model, text: String) -> Result<String, AutoReplyErr
         return Err(AutoReplyError::NoText);
     }
     if connection.platform == "instagram" && text.len() > INSTAGRAM_BYTES {
-        return Err(AutoReplyError::TooLong("Instagram takes 1000 bytes, and letters beyond ASCII count for more than one"));
+        return Err(AutoReplyError::TooLong(
+            "Instagram takes 1000 bytes, and letters beyond ASCII count for more than one",
+        ));
     }
     if text.chars().count() > FACEBOOK_CHARACTERS {
         return Err(AutoReplyError::TooLong("Messenger takes 2000 characters"));

@@ -181,9 +181,8 @@ pub(super) fn lowest_free(taken: &[(i32, Uuid)]) -> i32 {
 }
 
 fn check(new: &NewConnection) -> Result<(), ConnectError> {
-    let printable = |text: &str, max: usize| {
-        (1..=max).contains(&text.chars().count()) && !text.chars().any(char::is_control)
-    };
+    let printable =
+        |text: &str, max: usize| (1..=max).contains(&text.chars().count()) && !text.chars().any(char::is_control);
     let fields = [
         ("id", Some(new.external_id.as_str()), 64),
         ("name", Some(new.name.as_str()), 200),

@@ -49,7 +49,8 @@ pub async fn fit_to_plan(
         fitted.restored += 1;
     }
     for connection in over.iter().filter(|c| c.status != "over_plan") {
-        let reason = format!("The {} plan does not cover this account; it receives messages but sends none.", plan.name);
+        let reason =
+            format!("The {} plan does not cover this account; it receives messages but sends none.", plan.name);
         set_status(tx, ctx, connection.id, "over_plan", Some(reason)).await?;
         fitted.over_plan += 1;
     }
@@ -72,13 +73,7 @@ async fn replace_slots(tx: &Tx, organization: OrganizationId, within: &[Model]) 
     Ok(())
 }
 
-async fn set_status(
-    tx: &Tx,
-    ctx: &Context,
-    id: Uuid,
-    status: &str,
-    reason: Option<String>,
-) -> Result<(), DbErr> {
+async fn set_status(tx: &Tx, ctx: &Context, id: Uuid, status: &str, reason: Option<String>) -> Result<(), DbErr> {
     Entity::update_many()
         .col_expr(Column::Status, Expr::value(status))
         .col_expr(Column::StatusReason, Expr::value(reason))

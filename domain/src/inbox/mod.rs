@@ -1,3 +1,12 @@
-//! The inbox: what contacts and shops wrote to each other. Storing and reading have a file each.
+//! The inbox: what contacts and shops wrote to each other. Storage is commutative: any order of arrival, and any number of
+//! redeliveries, gives the same rows. Storing and reading have a file each.
 
+mod changes;
+mod echo;
+mod people;
+mod rows;
+pub mod store;
+mod summary;
 pub mod threads;
+
+pub(crate) use summary::refresh;

@@ -52,6 +52,8 @@ pub async fn conversations(
     use conversation::Column;
     let rows = conversation::Entity::find()
         .filter(Column::OrganizationId.eq(organization.0))
+        // One made by an event that came before its message waits unseen.
+        .filter(Column::LastMessageId.is_not_null())
         .filter(older(Column::LastActivityAt, Column::Id, before))
         .order_by_desc(Column::LastActivityAt)
         .order_by_desc(Column::Id)
@@ -109,16 +111,12 @@ async fn row(
     organization: OrganizationId,
     id: Uuid,
 ) -> Result<Option<conversation::Model>, DbErr> {
-    conversation::Entity::find_by_id(id)
-        .filter(conversation::Column::OrganizationId.eq(organization.0))
-        .one(db)
-        .await
+    conversation::Entity::find_by_id(id).filter(conversation::Column::OrganizationId.eq(organization.0)).one(db).await
 }
 
 fn older<C: ColumnTrait>(time: C, id: C, before: Option<(Millis, Uuid)>) -> Condition {
-    let position = before.map(|(at, row)| {
-        Condition::any().add(time.lt(at)).add(Condition::all().add(time.eq(at)).add(id.lt(row)))
-    });
+    let position = before
+        .map(|(at, row)| Condition::any().add(time.lt(at)).add(Condition::all().add(time.eq(at)).add(id.lt(row))));
     Condition::all().add_option(position)
 }
 
@@ -163,10 +161,7 @@ async fn threads(db: &impl ConnectionTrait, rows: Vec<conversation::Model>) -> R
 }
 
 /// Ids by conversation and mid of the messages that some of these quote.
-async fn quoted(
-    db: &impl ConnectionTrait,
-    rows: &[message::Model],
-) -> Result<HashMap<(Uuid, String), Uuid>, DbErr> {
+async fn quoted(db: &impl ConnectionTrait, rows: &[message::Model]) -> Result<HashMap<(Uuid, String), Uuid>, DbErr> {
     use message::Column;
     let quoting: Vec<_> = rows.iter().filter(|row| row.reply_to_external_id.is_some()).collect();
     if quoting.is_empty() {
@@ -183,11 +178,7 @@ async fn quoted(
     Ok(found.into_iter().map(|(conversation, mid, id)| ((conversation, mid), id)).collect())
 }
 
-fn show(
-    message: message::Model,
-    conversation: &conversation::Model,
-    quoted: &HashMap<(Uuid, String), Uuid>,
-) -> Shown {
+fn show(message: message::Model, conversation: &conversation::Model, quoted: &HashMap<(Uuid, String), Uuid>) -> Shown {
     let status = match message.status.as_deref() {
         Some("sent") if conversation.contact_read_at.is_some_and(|at| message.sent_at <= at) => Some("read"),
         Some("sent") if conversation.contact_delivered_at.is_some_and(|at| message.sent_at <= at) => Some("delivered"),

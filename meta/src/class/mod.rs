@@ -153,14 +153,8 @@ pub struct Classified {
 /// Looks an error up in [`RULES`]: the first rule that applies decides.
 pub fn classify(operation: Operation, error: &GraphError) -> Classified {
     match RULES.iter().find(|rule| rule.applies(operation, error)) {
-        Some(rule) => Classified {
-            class: rule.class,
-            hint: rule.hint,
-        },
+        Some(rule) => Classified { class: rule.class, hint: rule.hint },
         // The last rule applies to everything (tested); were it lost, the careful answer is the right one.
-        None => Classified {
-            class: ErrorClass::UnknownOutcome,
-            hint: "Meta answered in a way that is not known.",
-        },
+        None => Classified { class: ErrorClass::UnknownOutcome, hint: "Meta answered in a way that is not known." },
     }
 }

@@ -79,17 +79,11 @@ impl Rule {
     }
 
     pub(super) const fn codes(self, codes: &'static [i64]) -> Self {
-        Self {
-            codes: Codes::Of(codes),
-            ..self
-        }
+        Self { codes: Codes::Of(codes), ..self }
     }
 
     pub(super) const fn code_range(self, first: i64, last: i64) -> Self {
-        Self {
-            codes: Codes::Range(first, last),
-            ..self
-        }
+        Self { codes: Codes::Range(first, last), ..self }
     }
 
     pub(super) const fn subcodes(self, subcodes: &'static [i64]) -> Self {
@@ -97,32 +91,19 @@ impl Rule {
     }
 
     pub(super) const fn kind(self, kind: &'static str) -> Self {
-        Self {
-            kind: Some(kind),
-            ..self
-        }
+        Self { kind: Some(kind), ..self }
     }
 
     pub(super) const fn text(self, text: &'static str) -> Self {
-        Self {
-            text: Some(text),
-            ..self
-        }
+        Self { text: Some(text), ..self }
     }
 
     pub(super) const fn transient(self) -> Self {
-        Self {
-            transient: true,
-            ..self
-        }
+        Self { transient: true, ..self }
     }
 
     pub(super) const fn means(self, class: ErrorClass, hint: &'static str) -> Self {
-        Self {
-            class,
-            hint,
-            ..self
-        }
+        Self { class, hint, ..self }
     }
 
     /// True when every part of the row matches.
@@ -131,13 +112,8 @@ impl Rule {
             && (self.causes.is_empty() || self.causes.contains(&error.cause))
             && self.http.contains(error.http_status)
             && self.codes.contains(error.code)
-            && (self.subcodes.is_empty()
-                || error
-                    .subcode
-                    .is_some_and(|subcode| self.subcodes.contains(&subcode)))
-            && self
-                .kind
-                .is_none_or(|kind| error.kind.as_deref() == Some(kind))
+            && (self.subcodes.is_empty() || error.subcode.is_some_and(|subcode| self.subcodes.contains(&subcode)))
+            && self.kind.is_none_or(|kind| error.kind.as_deref() == Some(kind))
             && self.text.is_none_or(|text| contains(&error.message, text))
             && (!self.transient || error.is_transient)
     }
@@ -160,9 +136,7 @@ impl Http {
             (Self::Any, _) => true,
             (Self::Range(first, last), Some(status)) => (first..=last).contains(&status),
             (Self::Range(..), None) => false,
-            (Self::NotAnAnswer, status) => {
-                status.is_none_or(|status| !matches!(status, 200..=299 | 400..=499))
-            }
+            (Self::NotAnAnswer, status) => status.is_none_or(|status| !matches!(status, 200..=299 | 400..=499)),
         }
     }
 }

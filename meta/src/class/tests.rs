@@ -9,11 +9,7 @@ use crate::error::Cause;
 /// A parsed Graph error; subcode 0 stands for none.
 fn graph(status: u16, code: i64, subcode: i64) -> GraphError {
     let subcode = Some(subcode).filter(|subcode| *subcode != 0);
-    GraphError {
-        code: Some(code),
-        subcode,
-        ..GraphError::new(Cause::Graph, Some(status), "")
-    }
+    GraphError { code: Some(code), subcode, ..GraphError::new(Cause::Graph, Some(status), "") }
 }
 
 fn class(operation: Operation, error: &GraphError) -> ErrorClass {
@@ -65,14 +61,7 @@ fn every_line_of_the_fact_sheet() {
     for (code, subcode, expected) in LINES {
         for status in [400, 401, 403] {
             let error = graph(status, *code, *subcode);
-            for operation in [
-                Send,
-                ReadProfile,
-                ReadConversation,
-                ReadAccounts,
-                Subscribe,
-                Unsubscribe,
-            ] {
+            for operation in [Send, ReadProfile, ReadConversation, ReadAccounts, Subscribe, Unsubscribe] {
                 assert_eq!(class(operation, &error), *expected, "{operation:?} {error}");
             }
         }
@@ -82,20 +71,8 @@ fn every_line_of_the_fact_sheet() {
 #[test]
 fn a_send_that_may_have_happened_is_unknown() {
     for cause in [Cause::Timeout, Cause::Interrupted, Cause::NotJson] {
-        for status in [
-            None,
-            Some(200),
-            Some(302),
-            Some(404),
-            Some(429),
-            Some(500),
-            Some(502),
-        ] {
-            assert_eq!(
-                class(Send, &GraphError::new(cause, status, "")),
-                UnknownOutcome,
-                "{cause:?} {status:?}"
-            );
+        for status in [None, Some(200), Some(302), Some(404), Some(429), Some(500), Some(502)] {
+            assert_eq!(class(Send, &GraphError::new(cause, status, "")), UnknownOutcome, "{cause:?} {status:?}");
         }
     }
     for (code, subcode, _) in LINES {
@@ -103,20 +80,14 @@ fn a_send_that_may_have_happened_is_unknown() {
             assert_eq!(class(Send, &graph(status, *code, *subcode)), UnknownOutcome);
         }
         for is_transient in [false, true] {
-            let error = GraphError {
-                is_transient,
-                ..graph(500, *code, *subcode)
-            };
+            let error = GraphError { is_transient, ..graph(500, *code, *subcode) };
             assert_eq!(class(Send, &error), UnknownOutcome);
         }
     }
     for (code, subcode) in [(1, 0), (2, 0), (1, 99), (2, 2018344)] {
         for status in [200, 400, 403, 429, 500] {
             for is_transient in [false, true] {
-                let error = GraphError {
-                    is_transient,
-                    ..graph(status, code, subcode)
-                };
+                let error = GraphError { is_transient, ..graph(status, code, subcode) };
                 assert_eq!(class(Send, &error), UnknownOutcome, "{error}");
             }
         }
@@ -126,34 +97,21 @@ fn a_send_that_may_have_happened_is_unknown() {
 #[test]
 fn a_send_that_provably_did_not_happen_has_its_class() {
     for operation in Operation::ALL {
-        assert_eq!(
-            class(operation, &GraphError::new(Cause::Connect, None, "")),
-            Transient
-        );
+        assert_eq!(class(operation, &GraphError::new(Cause::Connect, None, "")), Transient);
     }
     // A definite code inside HTTP 200 counts as in 4xx; any other code there does not.
     for (code, subcode, expected) in LINES.iter().filter(|line| line.0 != 987_654) {
-        assert_eq!(
-            class(Send, &graph(200, *code, *subcode)),
-            *expected,
-            "{code}/{subcode}"
-        );
+        assert_eq!(class(Send, &graph(200, *code, *subcode)), *expected, "{code}/{subcode}");
     }
     assert_eq!(class(Send, &graph(200, 987_654, 0)), UnknownOutcome);
-    let none = GraphError {
-        code: None,
-        ..graph(200, 0, 0)
-    };
+    let none = GraphError { code: None, ..graph(200, 0, 0) };
     assert_eq!(class(Send, &none), UnknownOutcome);
     assert_eq!(class(Send, &graph(429, 987_654, 0)), RateLimited);
 }
 
 #[test]
 fn transient_by_metas_word() {
-    let transient = |status, code| GraphError {
-        is_transient: true,
-        ..graph(status, code, 0)
-    };
+    let transient = |status, code| GraphError { is_transient: true, ..graph(status, code, 0) };
     assert_eq!(class(Send, &transient(400, 987_654)), Transient);
     assert_eq!(class(Send, &transient(403, 613)), RateLimited);
     assert_eq!(class(Send, &transient(200, 987_654)), UnknownOutcome);
@@ -177,24 +135,14 @@ fn code_exchange() {
         (2, 0, LoginRestart),
     ];
     for (code, subcode, expected) in cases {
-        assert_eq!(
-            class(CodeExchange, &graph(400, code, subcode)),
-            expected,
-            "{code}/{subcode}"
-        );
+        assert_eq!(class(CodeExchange, &graph(400, code, subcode)), expected, "{code}/{subcode}");
     }
     for cause in [Cause::Timeout, Cause::Interrupted, Cause::NotJson] {
-        assert_eq!(
-            class(CodeExchange, &GraphError::new(cause, None, "")),
-            LoginRestart
-        );
+        assert_eq!(class(CodeExchange, &GraphError::new(cause, None, "")), LoginRestart);
     }
     // §2.1
     let texts = [
-        (
-            "Matching code was not found or was already used",
-            LoginRestart,
-        ),
+        ("Matching code was not found or was already used", LoginRestart),
         ("This authorization code has been used", LoginRestart),
         ("Invalid platform app", AppConfiguration),
         (
@@ -203,10 +151,7 @@ fn code_exchange() {
         ),
     ];
     for (text, expected) in texts {
-        let error = GraphError {
-            code: Some(400),
-            ..GraphError::new(Cause::Instagram, Some(400), text)
-        };
+        let error = GraphError { code: Some(400), ..GraphError::new(Cause::Instagram, Some(400), text) };
         assert_eq!(class(CodeExchange, &error), expected, "{text}");
     }
 }
@@ -222,10 +167,7 @@ fn tokens_of_ours_and_theirs() {
     assert_eq!(class(ReadProfile, &refresh), Permanent);
     assert_eq!(class(TokenRefresh, &graph(400, 190, 463)), Reconnect);
     assert_eq!(class(DebugToken, &graph(400, 190, 0)), AppConfiguration);
-    let secret = GraphError {
-        message: "Error validating client secret.".into(),
-        ..graph(400, 1, 0)
-    };
+    let secret = GraphError { message: "Error validating client secret.".into(), ..graph(400, 1, 0) };
     assert_eq!(class(TokenExchange, &secret), AppConfiguration);
     assert_eq!(class(TokenExchange, &graph(500, 1, 0)), Transient);
     let proof = GraphError {
@@ -238,15 +180,9 @@ fn tokens_of_ours_and_theirs() {
 #[test]
 fn reads_may_be_repeated() {
     for cause in [Cause::Timeout, Cause::Interrupted, Cause::NotJson] {
-        assert_eq!(
-            class(ReadProfile, &GraphError::new(cause, Some(503), "")),
-            Transient
-        );
+        assert_eq!(class(ReadProfile, &GraphError::new(cause, Some(503), "")), Transient);
     }
-    assert_eq!(
-        class(ReadProfile, &GraphError::new(Cause::NotJson, Some(429), "")),
-        RateLimited
-    );
+    assert_eq!(class(ReadProfile, &GraphError::new(Cause::NotJson, Some(429), "")), RateLimited);
     assert_eq!(class(ReadProfile, &graph(400, 1, 0)), Transient);
     assert_eq!(class(ReadProfile, &graph(400, 1, 99)), Reconnect);
     assert_eq!(class(ReadProfile, &graph(400, 2, 0)), Transient);
@@ -258,34 +194,13 @@ fn reads_may_be_repeated() {
 /// Every operation with every known code, status and cause: no gap, and a send that may have happened never repeats.
 #[test]
 fn every_combination() {
-    let causes = [
-        Cause::Connect,
-        Cause::Timeout,
-        Cause::Interrupted,
-        Cause::NotJson,
-        Cause::Graph,
-        Cause::Instagram,
-    ];
-    let statuses = [
-        None,
-        Some(200),
-        Some(302),
-        Some(400),
-        Some(403),
-        Some(429),
-        Some(500),
-    ];
+    let causes = [Cause::Connect, Cause::Timeout, Cause::Interrupted, Cause::NotJson, Cause::Graph, Cause::Instagram];
+    let statuses = [None, Some(200), Some(302), Some(400), Some(403), Some(429), Some(500)];
     for operation in Operation::ALL {
         for cause in causes {
             for http_status in statuses {
-                for (code, subcode, _) in
-                    LINES.iter().chain(&[(1, 0, Transient), (2, 0, Transient)])
-                {
-                    let error = GraphError {
-                        http_status,
-                        cause,
-                        ..graph(400, *code, *subcode)
-                    };
+                for (code, subcode, _) in LINES.iter().chain(&[(1, 0, Transient), (2, 0, Transient)]) {
+                    let error = GraphError { http_status, cause, ..graph(400, *code, *subcode) };
                     let classified = classify(operation, &error);
                     assert!(!classified.hint.is_empty());
                     assert_eq!(
@@ -318,9 +233,7 @@ fn the_table_is_closed_and_every_row_is_reached() {
         assert!(rule.hint.ends_with('.') && rule.hint.len() > 10, "{rule:?}");
         let error = example(rule);
         let operation = rule.operations.first().copied().unwrap_or(ReadProfile);
-        let first = RULES
-            .iter()
-            .position(|rule| rule.applies(operation, &error));
+        let first = RULES.iter().position(|rule| rule.applies(operation, &error));
         assert_eq!(first, Some(at), "hidden by an earlier row: {rule:?}");
     }
 }
@@ -342,20 +255,14 @@ fn example(rule: &Rule) -> GraphError {
         kind: rule.kind.map(str::to_owned),
         message: rule.text.unwrap_or_default().to_owned(),
         is_transient: rule.transient,
-        ..GraphError::new(
-            rule.causes.first().copied().unwrap_or(Cause::Graph),
-            None,
-            "",
-        )
+        ..GraphError::new(rule.causes.first().copied().unwrap_or(Cause::Graph), None, "")
     }
 }
 
 #[test]
 fn names_are_distinct() {
-    let classes: std::collections::BTreeSet<_> =
-        ErrorClass::ALL.iter().map(|class| class.as_str()).collect();
+    let classes: std::collections::BTreeSet<_> = ErrorClass::ALL.iter().map(|class| class.as_str()).collect();
     assert_eq!(classes.len(), ErrorClass::ALL.len());
-    let operations: std::collections::BTreeSet<_> =
-        Operation::ALL.iter().map(|each| each.as_str()).collect();
+    let operations: std::collections::BTreeSet<_> = Operation::ALL.iter().map(|each| each.as_str()).collect();
     assert_eq!(operations.len(), Operation::ALL.len());
 }

@@ -26,40 +26,19 @@ impl Answer {
     pub(super) async fn read(mut response: Response) -> Result<Self, GraphError> {
         let status = response.status().as_u16();
         let usage = Usage::from_headers(response.headers());
-        let retry_after = usage
-            .regain_access()
-            .max(usage::retry_after(response.headers()));
-        let version = response
-            .headers()
-            .get("facebook-api-version")
-            .and_then(|value| value.to_str().ok());
+        let retry_after = usage.regain_access().max(usage::retry_after(response.headers()));
+        let version = response.headers().get("facebook-api-version").and_then(|value| value.to_str().ok());
         let api_version = version.map(|text| text.chars().take(16).collect());
         let mut body = Vec::new();
-        let too_long = || {
-            GraphError::new(
-                Cause::Interrupted,
-                Some(status),
-                "the answer is longer than 1 MiB",
-            )
-        };
-        while let Some(chunk) = response
-            .chunk()
-            .await
-            .map_err(|error| transport(error, Some(status)))?
-        {
+        let too_long = || GraphError::new(Cause::Interrupted, Some(status), "the answer is longer than 1 MiB");
+        while let Some(chunk) = response.chunk().await.map_err(|error| transport(error, Some(status)))? {
             if body.len() + chunk.len() > MAX_BODY {
                 return Err(too_long());
             }
             body.extend_from_slice(&chunk);
         }
         let body = String::from_utf8_lossy(&body).into_owned();
-        Ok(Self {
-            status,
-            usage,
-            api_version,
-            body,
-            retry_after,
-        })
+        Ok(Self { status, usage, api_version, body, retry_after })
     }
 
     pub(crate) fn is_success(&self) -> bool {
@@ -71,16 +50,9 @@ impl Answer {
         let error = match GraphError::from_body(self.status, &self.body) {
             Some(error) => error,
             None if self.is_success() => return None,
-            None => GraphError::new(
-                Cause::NotJson,
-                Some(self.status),
-                "the answer is no error of Meta's interface",
-            ),
+            None => GraphError::new(Cause::NotJson, Some(self.status), "the answer is no error of Meta's interface"),
         };
-        Some(GraphError {
-            retry_after: self.retry_after,
-            ..error
-        })
+        Some(GraphError { retry_after: self.retry_after, ..error })
     }
 
     /// The error for a success that lacks what was asked for.

@@ -57,10 +57,7 @@ impl MetaClient {
             .pool_idle_timeout(IDLE)
             .build()
             .map_err(|error| SettingsError::Http(error.without_url().to_string()))?;
-        Ok(Self {
-            http,
-            settings: Arc::new(settings),
-        })
+        Ok(Self { http, settings: Arc::new(settings) })
     }
 
     /// The settings this client was built with.
@@ -70,27 +67,15 @@ impl MetaClient {
 
     /// A call to a versioned path with a token, which goes into a header, and with its `appsecret_proof` (§10) on
     /// graph.facebook.com when the app secret is known.
-    pub(crate) fn request(
-        &self,
-        method: Method,
-        host: Host,
-        path: &str,
-        token: &SecretString,
-    ) -> RequestBuilder {
+    pub(crate) fn request(&self, method: Method, host: Host, path: &str, token: &SecretString) -> RequestBuilder {
         let settings = &self.settings;
         let (base, secret) = match host {
-            Host::FacebookGraph => (
-                &settings.facebook_graph_url,
-                settings.meta_app_secret.as_ref(),
-            ),
+            Host::FacebookGraph => (&settings.facebook_graph_url, settings.meta_app_secret.as_ref()),
             // The proof is not described for graph.instagram.com.
             Host::InstagramGraph => (&settings.instagram_graph_url, None),
         };
         let url = format!("{base}/{}/{path}", settings.graph_version);
-        let request = self
-            .http
-            .request(method, url)
-            .bearer_auth(token.expose_secret());
+        let request = self.http.request(method, url).bearer_auth(token.expose_secret());
         match secret {
             Some(secret) => request.query(&[("appsecret_proof", appsecret_proof(secret, token))]),
             None => request,
@@ -99,19 +84,14 @@ impl MetaClient {
 
     /// Makes the call, once, and reads the answer whatever its status.
     pub(crate) async fn answer(&self, request: RequestBuilder) -> Result<Answer, GraphError> {
-        let response = request
-            .send()
-            .await
-            .map_err(|error| transport(error, None))?;
+        let response = request.send().await.map_err(|error| transport(error, None))?;
         Answer::read(response).await
     }
 }
 
 impl fmt::Debug for MetaClient {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("MetaClient")
-            .field("settings", &self.settings)
-            .finish_non_exhaustive()
+        f.debug_struct("MetaClient").field("settings", &self.settings).finish_non_exhaustive()
     }
 }
 
@@ -120,9 +100,7 @@ fn transport(error: reqwest::Error, http_status: Option<u16>) -> GraphError {
     let error = error.without_url();
     // In this order: a connection that took too long to open is both, and nothing was written.
     let cause = match &error {
-        error if http_status.is_none() && (error.is_connect() || error.is_builder()) => {
-            Cause::Connect
-        }
+        error if http_status.is_none() && (error.is_connect() || error.is_builder()) => Cause::Connect,
         error if error.is_timeout() => Cause::Timeout,
         _ => Cause::Interrupted,
     };

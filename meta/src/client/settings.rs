@@ -58,10 +58,7 @@ pub enum SettingsError {
 
 impl Default for Timeouts {
     fn default() -> Self {
-        Self {
-            connect: Duration::from_secs(5),
-            total: Duration::from_secs(30),
-        }
+        Self { connect: Duration::from_secs(5), total: Duration::from_secs(30) }
     }
 }
 
@@ -114,9 +111,7 @@ fn base(address: &str) -> Option<String> {
 }
 
 fn is_version(text: &str) -> bool {
-    let digits = |part: &str| {
-        (1..=3).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_digit())
-    };
+    let digits = |part: &str| (1..=3).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_digit());
     text.strip_prefix('v')
         .and_then(|rest| rest.split_once('.'))
         .is_some_and(|(major, minor)| digits(major) && digits(minor))
@@ -147,46 +142,23 @@ mod tests {
             "data:x",
         ];
         for address in bad {
-            let settings = Settings {
-                facebook_graph_url: address.into(),
-                ..Settings::default()
-            };
+            let settings = Settings { facebook_graph_url: address.into(), ..Settings::default() };
             let error = settings.checked().unwrap_err();
-            assert_eq!(
-                error,
-                SettingsError::Address("facebook_graph_url"),
-                "{address}"
-            );
+            assert_eq!(error, SettingsError::Address("facebook_graph_url"), "{address}");
         }
     }
 
     #[test]
     fn versions() {
         assert!(["v25.0", "v9.0"].into_iter().all(is_version));
-        assert!(
-            ![
-                "",
-                "25.0",
-                "v25",
-                "v25.",
-                "v.0",
-                "v25.0/../me",
-                "v25.0.1",
-                "vx.0"
-            ]
-            .into_iter()
-            .any(is_version)
-        );
+        assert!(!["", "25.0", "v25", "v25.", "v.0", "v25.0/../me", "v25.0.1", "vx.0"].into_iter().any(is_version));
     }
 
     #[test]
     fn no_secret_shows() {
         let secret = Some(SecretString::from("do-not-show"));
-        let settings = Settings {
-            meta_app_secret: secret.clone(),
-            instagram_app_secret: secret,
-            ..Settings::default()
-        };
+        let settings =
+            Settings { meta_app_secret: secret.clone(), instagram_app_secret: secret, ..Settings::default() };
         assert!(!format!("{settings:?}").contains("do-not-show"));
     }
 }

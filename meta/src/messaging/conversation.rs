@@ -47,13 +47,11 @@ impl MetaClient {
         };
         let limit = limit.clamp(1, MAX_MESSAGES);
         let fields = format!("messages.limit({limit}){{id,created_time,from,message}}");
-        let call = self
-            .request(Method::GET, route.host(), "me/conversations", token)
-            .query(&[
-                ("platform", platform),
-                ("user_id", person_id),
-                ("fields", &fields),
-            ]);
+        let call = self.request(Method::GET, route.host(), "me/conversations", token).query(&[
+            ("platform", platform),
+            ("user_id", person_id),
+            ("fields", &fields),
+        ]);
         let answer = self.answer(call).await?;
         if let Some(error) = answer.error() {
             return Err(error);
@@ -66,24 +64,12 @@ impl MetaClient {
 /// `None` when there is no list of conversations.
 fn messages(fields: &Fields<'_>) -> Option<Vec<ConversationMessage>> {
     let conversations = list(fields)?;
-    let all = conversations
-        .iter()
-        .filter_map(|conversation| conversation.object("messages"));
-    Some(
-        all.filter_map(|messages| list(&messages))
-            .flatten()
-            .filter_map(|fields| message(&fields))
-            .collect(),
-    )
+    let all = conversations.iter().filter_map(|conversation| conversation.object("messages"));
+    Some(all.filter_map(|messages| list(&messages)).flatten().filter_map(|fields| message(&fields)).collect())
 }
 
 fn list<'a>(fields: &Fields<'a>) -> Option<Vec<Fields<'a>>> {
-    Some(
-        json::elements(fields.get("data")?)?
-            .into_iter()
-            .filter_map(Fields::of)
-            .collect(),
-    )
+    Some(json::elements(fields.get("data")?)?.into_iter().filter_map(Fields::of).collect())
 }
 
 fn message(fields: &Fields<'_>) -> Option<ConversationMessage> {
@@ -108,22 +94,11 @@ mod tests {
             7
         ]}},{"id":"t_2"},{"messages":{"data":[{"id":"m3"}]}}]}"#;
         let read = messages(&Fields::parse(body).unwrap()).unwrap();
-        assert_eq!(
-            read.iter()
-                .map(|message| message.mid.as_str())
-                .collect::<Vec<_>>(),
-            ["m1", "m2", "m3"]
-        );
+        assert_eq!(read.iter().map(|message| message.mid.as_str()).collect::<Vec<_>>(), ["m1", "m2", "m3"]);
         assert_eq!(read[0].from_id.as_deref(), Some("17841400000000001"));
-        assert_eq!(
-            (read[0].text.as_deref(), read[0].created_ms),
-            (Some("hi"), Some(1_795_255_200_000))
-        );
+        assert_eq!((read[0].text.as_deref(), read[0].created_ms), (Some("hi"), Some(1_795_255_200_000)));
         assert_eq!((&read[1].text, read[1].created_ms), (&None, None));
-        assert_eq!(
-            messages(&Fields::parse(r#"{"data":[]}"#).unwrap()),
-            Some(vec![])
-        );
+        assert_eq!(messages(&Fields::parse(r#"{"data":[]}"#).unwrap()), Some(vec![]));
         assert_eq!(messages(&Fields::parse(r#"{"data":{}}"#).unwrap()), None);
     }
 }

@@ -24,11 +24,7 @@ pub enum Route {
 
 impl Route {
     /// Every route.
-    pub const ALL: [Self; 3] = [
-        Self::InstagramLogin,
-        Self::FacebookPage,
-        Self::InstagramViaPage,
-    ];
+    pub const ALL: [Self; 3] = [Self::InstagramLogin, Self::FacebookPage, Self::InstagramViaPage];
 
     /// The name that is stored.
     pub fn as_str(self) -> &'static str {

@@ -79,21 +79,11 @@ impl MetaClient {
     /// # Errors
     /// [`SendError`]. An answer without `message_id` is an error too, with an unknown outcome.
     pub async fn send(&self, request: SendRequest<'_>) -> Result<Sent, SendError> {
-        let call = self
-            .request(
-                Method::POST,
-                request.route.host(),
-                "me/messages",
-                request.token,
-            )
-            .json(&body(&request));
+        let call = self.request(Method::POST, request.route.host(), "me/messages", request.token).json(&body(&request));
         let answer = match self.answer(call).await {
             Ok(answer) => answer,
             Err(error) => {
-                return Err(SendError {
-                    error,
-                    usage: Usage::default(),
-                });
+                return Err(SendError { error, usage: Usage::default() });
             }
         };
         let fields = Fields::parse(&answer.body).unwrap_or_default();
@@ -108,13 +98,8 @@ impl MetaClient {
                 api_version: answer.api_version,
             });
         }
-        let error = answer
-            .error()
-            .unwrap_or_else(|| answer.lacks("the answer has no message_id"));
-        Err(SendError {
-            error,
-            usage: answer.usage,
-        })
+        let error = answer.error().unwrap_or_else(|| answer.lacks("the answer has no message_id"));
+        Err(SendError { error, usage: answer.usage })
     }
 }
 
@@ -164,25 +149,13 @@ fn body<'a>(request: &SendRequest<'a>) -> Body<'a> {
     };
     let (text, attachment) = match request.content {
         Content::Text(text) => (Some(text), None),
-        Content::Attachment { kind, url } => (
-            None,
-            Some(Attachment {
-                kind,
-                payload: Payload { url },
-            }),
-        ),
+        Content::Attachment { kind, url } => (None, Some(Attachment { kind, payload: Payload { url } })),
     };
     Body {
-        recipient: Recipient {
-            id: request.recipient,
-        },
+        recipient: Recipient { id: request.recipient },
         messaging_type,
         tag: request.tag.map(|Tag::HumanAgent| "HUMAN_AGENT"),
-        message: Message {
-            text,
-            attachment,
-            metadata: request.metadata.filter(|_| is_messenger),
-        },
+        message: Message { text, attachment, metadata: request.metadata.filter(|_| is_messenger) },
     }
 }
 
@@ -196,24 +169,11 @@ mod tests {
     fn the_body_of_each_route() {
         let token = SecretString::from("t");
         let text = Content::Text("hi");
-        let image = Content::Attachment {
-            kind: "image",
-            url: "https://x.test/a.png",
-        };
+        let image = Content::Attachment { kind: "image", url: "https://x.test/a.png" };
         let (metadata, tag) = (Some("id-1"), Some(Tag::HumanAgent));
         let cases: [(Route, Content<'_>, Option<Tag>, Value); 7] = [
-            (
-                Route::InstagramLogin,
-                text,
-                None,
-                json!({"recipient":{"id":"9"},"message":{"text":"hi"}}),
-            ),
-            (
-                Route::InstagramViaPage,
-                text,
-                None,
-                json!({"recipient":{"id":"9"},"message":{"text":"hi"}}),
-            ),
+            (Route::InstagramLogin, text, None, json!({"recipient":{"id":"9"},"message":{"text":"hi"}})),
+            (Route::InstagramViaPage, text, None, json!({"recipient":{"id":"9"},"message":{"text":"hi"}})),
             (
                 Route::FacebookPage,
                 text,
@@ -246,19 +206,8 @@ mod tests {
             ),
         ];
         for (route, content, tag, expected) in cases {
-            let request = SendRequest {
-                route,
-                token: &token,
-                recipient: "9",
-                content,
-                metadata,
-                tag,
-            };
-            assert_eq!(
-                serde_json::to_value(body(&request)).unwrap(),
-                expected,
-                "{route:?}"
-            );
+            let request = SendRequest { route, token: &token, recipient: "9", content, metadata, tag };
+            assert_eq!(serde_json::to_value(body(&request)).unwrap(), expected, "{route:?}");
         }
     }
 }

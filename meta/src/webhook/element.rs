@@ -48,25 +48,16 @@ pub(super) struct Element {
 
 impl Element {
     pub(super) fn malformed(reason: &str) -> Self {
-        Self::only(EventBody::Malformed {
-            reason: reason.to_owned(),
-        })
+        Self::only(EventBody::Malformed { reason: reason.to_owned() })
     }
 
     pub(super) fn only(body: EventBody) -> Self {
-        Self {
-            standby: false,
-            sender: None,
-            recipient: None,
-            timestamp_ms: None,
-            body,
-        }
+        Self { standby: false, sender: None, recipient: None, timestamp_ms: None, body }
     }
 
     /// True for what the dashboard's test button sends (§5.5): constant ids, or the account that cannot exist.
     fn is_test(&self, account_id: &str) -> bool {
-        let constant_ids =
-            self.sender.as_deref() == Some("12334") && self.recipient.as_deref() == Some("23245");
+        let constant_ids = self.sender.as_deref() == Some("12334") && self.recipient.as_deref() == Some("23245");
         account_id == "0" || constant_ids
     }
 }
@@ -82,14 +73,9 @@ pub(super) fn messaging(raw: &RawValue, account_id: &str) -> Element {
         sender: person("sender"),
         recipient: person("recipient"),
         timestamp_ms: fields.get("timestamp").and_then(time::milliseconds),
-        body: body(&fields).unwrap_or_else(|reason| EventBody::Malformed {
-            reason: reason.to_owned(),
-        }),
+        body: body(&fields).unwrap_or_else(|reason| EventBody::Malformed { reason: reason.to_owned() }),
     };
-    let understood = !matches!(
-        element.body,
-        EventBody::Malformed { .. } | EventBody::Unknown { .. }
-    );
+    let understood = !matches!(element.body, EventBody::Malformed { .. } | EventBody::Unknown { .. });
     if understood && element.is_test(account_id) {
         element.body = EventBody::TestMessage;
     }
@@ -106,10 +92,7 @@ pub(super) fn change(fields: &Fields<'_>, account_id: &str) -> Element {
         && MESSAGING_FIELDS.contains(&field.as_str())
         && Fields::of(raw).is_some()
     {
-        return Element {
-            standby: field == "standby",
-            ..messaging(raw, account_id)
-        };
+        return Element { standby: field == "standby", ..messaging(raw, account_id) };
     }
     let inner = value.and_then(Fields::of).unwrap_or_default();
     let moment = |key| inner.get(key).and_then(time::milliseconds);
@@ -121,10 +104,7 @@ pub(super) fn change(fields: &Fields<'_>, account_id: &str) -> Element {
             Err(_) => return Element::malformed("the value of the change cannot be read"),
         },
     };
-    Element {
-        timestamp_ms,
-        ..Element::only(EventBody::Change { field, value })
-    }
+    Element { timestamp_ms, ..Element::only(EventBody::Change { field, value }) }
 }
 
 /// What the element says. When it has several known keys, the first in this order counts.
@@ -152,57 +132,33 @@ fn body(fields: &Fields<'_>) -> Result<EventBody, &'static str> {
         }
     }
     if let Some(raw) = fields.get("referral") {
-        return read::referral(raw)
-            .map(EventBody::Referral)
-            .ok_or("the referral is not an object");
+        return read::referral(raw).map(EventBody::Referral).ok_or("the referral is not an object");
     }
     if let Some(inner) = part(fields, "read")? {
-        return Ok(EventBody::Read {
-            mid: inner.id("mid"),
-            watermark_ms: watermark(&inner),
-        });
+        return Ok(EventBody::Read { mid: inner.id("mid"), watermark_ms: watermark(&inner) });
     }
     if let Some(inner) = part(fields, "delivery")? {
-        let mids = inner
-            .get("mids")
-            .and_then(json::elements)
-            .unwrap_or_default();
+        let mids = inner.get("mids").and_then(json::elements).unwrap_or_default();
         let mids = mids.into_iter().filter_map(json::text).collect();
-        return Ok(EventBody::Delivered {
-            mids,
-            watermark_ms: watermark(&inner),
-        });
+        return Ok(EventBody::Delivered { mids, watermark_ms: watermark(&inner) });
     }
     Ok(rarely(fields))
 }
 
 /// Events that are recorded but start no work.
 fn rarely(fields: &Fields<'_>) -> EventBody {
-    let inner = |key| {
-        fields
-            .get(key)
-            .map(|raw| Fields::of(raw).unwrap_or_default())
-    };
+    let inner = |key| fields.get(key).map(|raw| Fields::of(raw).unwrap_or_default());
     if fields.has("optin") {
         return EventBody::Optin;
     }
     if let Some(inner) = inner("account_linking") {
-        return EventBody::AccountLinking {
-            status: inner.text("status"),
-        };
+        return EventBody::AccountLinking { status: inner.text("status") };
     }
     // The Messenger documents spell the key both ways.
     if let Some(inner) = inner("policy_enforcement").or_else(|| inner("policy-enforcement")) {
-        return EventBody::PolicyEnforcement {
-            action: inner.text("action"),
-            reason: inner.text("reason"),
-        };
+        return EventBody::PolicyEnforcement { action: inner.text("action"), reason: inner.text("reason") };
     }
-    for kind in [
-        "pass_thread_control",
-        "take_thread_control",
-        "request_thread_control",
-    ] {
+    for kind in ["pass_thread_control", "take_thread_control", "request_thread_control"] {
         if fields.has(kind) {
             return EventBody::ThreadControl { kind };
         }
@@ -211,28 +167,18 @@ fn rarely(fields: &Fields<'_>) -> EventBody {
         return EventBody::AppRoles;
     }
     if let Some(inner) = inner("response_feedback") {
-        return EventBody::ResponseFeedback {
-            feedback: inner.text("feedback"),
-            mid: inner.id("mid"),
-        };
+        return EventBody::ResponseFeedback { feedback: inner.text("feedback"), mid: inner.id("mid") };
     }
     if fields.has("order") {
-        return EventBody::Order {
-            value: fields.value("order"),
-        };
+        return EventBody::Order { value: fields.value("order") };
     }
-    EventBody::Unknown {
-        keys: keys(fields, &["sender", "recipient", "timestamp"]),
-    }
+    EventBody::Unknown { keys: keys(fields, &["sender", "recipient", "timestamp"]) }
 }
 
 /// The keys besides the expected ones, bounded in number and length.
 pub(super) fn keys(fields: &Fields<'_>, expected: &[&str]) -> Vec<String> {
     let others = fields.keys().filter(|key| !expected.contains(key));
-    others
-        .take(MAX_KEYS)
-        .map(|key| bounded(key, MAX_KEY_CHARS).to_owned())
-        .collect()
+    others.take(MAX_KEYS).map(|key| bounded(key, MAX_KEY_CHARS).to_owned()).collect()
 }
 
 fn reaction(inner: &Fields<'_>) -> Result<EventBody, &'static str> {
@@ -244,24 +190,12 @@ fn reaction(inner: &Fields<'_>) -> Result<EventBody, &'static str> {
         _ if reaction.is_some() || emoji.is_some() => ReactionAction::React,
         _ => ReactionAction::Unreact,
     };
-    Ok(EventBody::Reaction {
-        mid: mid(inner)?,
-        action,
-        reaction,
-        emoji,
-    })
+    Ok(EventBody::Reaction { mid: mid(inner)?, action, reaction, emoji })
 }
 
 fn edit(inner: &Fields<'_>) -> Result<EventBody, &'static str> {
-    let num_edit = inner
-        .integer("num_edit")
-        .and_then(|number| u32::try_from(number).ok())
-        .unwrap_or(0);
-    Ok(EventBody::Edit {
-        mid: mid(inner)?,
-        text: inner.text("text"),
-        num_edit,
-    })
+    let num_edit = inner.integer("num_edit").and_then(|number| u32::try_from(number).ok()).unwrap_or(0);
+    Ok(EventBody::Edit { mid: mid(inner)?, text: inner.text("text"), num_edit })
 }
 
 fn mid(inner: &Fields<'_>) -> Result<String, &'static str> {
@@ -276,8 +210,6 @@ fn watermark(inner: &Fields<'_>) -> Option<i64> {
 fn part<'a>(fields: &Fields<'a>, key: &'static str) -> Result<Option<Fields<'a>>, &'static str> {
     match fields.get(key) {
         None => Ok(None),
-        Some(raw) => Fields::of(raw)
-            .map(Some)
-            .ok_or("the event is not an object"),
+        Some(raw) => Fields::of(raw).map(Some).ok_or("the event is not an object"),
     }
 }

@@ -33,39 +33,19 @@ pub fn parse(body: &[u8]) -> Result<Delivery, MalformedBody> {
     let raw: &RawValue = serde_json::from_str(text).map_err(|_| MalformedBody::NotJson)?;
     let envelopes = json::elements(raw).unwrap_or_else(|| vec![raw]);
     let envelopes: Vec<_> = envelopes.into_iter().map(Envelope::open).collect();
-    let object = envelopes
-        .iter()
-        .flatten()
-        .next()
-        .ok_or(MalformedBody::NotADelivery)?
-        .object
-        .clone();
+    let object = envelopes.iter().flatten().next().ok_or(MalformedBody::NotADelivery)?.object.clone();
     let mut reader = Reader { events: Vec::new() };
     for envelope in &envelopes {
         match envelope {
-            None => reader.push(
-                "",
-                None,
-                Element::malformed("the envelope has no object or no entry"),
-            ),
+            None => reader.push("", None, Element::malformed("the envelope has no object or no entry")),
             // Routing is by object and account; a delivery has one object, so these cannot be placed.
             Some(envelope) if envelope.object != object => {
-                reader.push(
-                    "",
-                    None,
-                    Element::malformed("the envelope is of another object than the first"),
-                );
+                reader.push("", None, Element::malformed("the envelope is of another object than the first"));
             }
-            Some(envelope) => envelope
-                .entries
-                .iter()
-                .for_each(|entry| reader.entry(entry)),
+            Some(envelope) => envelope.entries.iter().for_each(|entry| reader.entry(entry)),
         }
     }
-    Ok(Delivery {
-        object,
-        events: reader.events,
-    })
+    Ok(Delivery { object, events: reader.events })
 }
 
 struct Envelope<'a> {
@@ -77,10 +57,7 @@ impl<'a> Envelope<'a> {
     fn open(raw: &'a RawValue) -> Option<Self> {
         let fields = Fields::of(raw)?;
         let object = Object::from_name(&fields.text("object")?);
-        Some(Self {
-            object,
-            entries: list(fields.get("entry")?),
-        })
+        Some(Self { object, entries: list(fields.get("entry")?) })
     }
 }
 
@@ -105,14 +82,7 @@ impl Reader {
         for key in ["messaging", "messaging_postbacks", "standby"] {
             for raw in fields.get(key).map(list).unwrap_or_default() {
                 let element = element::messaging(raw, &account_id);
-                self.push(
-                    &account_id,
-                    sent_ms,
-                    Element {
-                        standby: key == "standby",
-                        ..element
-                    },
-                );
+                self.push(&account_id, sent_ms, Element { standby: key == "standby", ..element });
             }
             found |= fields.has(key);
         }
@@ -129,9 +99,7 @@ impl Reader {
         }
         let element = match fields.has("field") {
             true => element::change(&fields, &account_id),
-            false => Element::only(EventBody::Unknown {
-                keys: element::keys(&fields, &["id", "time"]),
-            }),
+            false => Element::only(EventBody::Unknown { keys: element::keys(&fields, &["id", "time"]) }),
         };
         self.push(&account_id, sent_ms, element);
     }

@@ -220,20 +220,9 @@ impl EventBody {
 }
 
 /// Field names of changes that are known; a name from outside must not become a label of a metric.
-const CHANGES: [&str; 8] = [
-    "comments",
-    "live_comments",
-    "mentions",
-    "story_insights",
-    "feed",
-    "mention",
-    "ratings",
-    "leadgen",
-];
+const CHANGES: [&str; 8] =
+    ["comments", "live_comments", "mentions", "story_insights", "feed", "mention", "ratings", "leadgen"];
 
 fn change_kind(field: &str) -> &'static str {
-    CHANGES
-        .into_iter()
-        .find(|known| *known == field)
-        .unwrap_or("change")
+    CHANGES.into_iter().find(|known| *known == field).unwrap_or("change")
 }

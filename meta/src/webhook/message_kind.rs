@@ -75,18 +75,12 @@ impl MessageKind {
 impl Message {
     /// The kind: an answer to a story whatever it carries, else the first known attachment, else text.
     pub fn kind(&self) -> MessageKind {
-        if self
-            .reply_to
-            .as_ref()
-            .is_some_and(|reply| reply.story.is_some())
-        {
+        if self.reply_to.as_ref().is_some_and(|reply| reply.story.is_some()) {
             return MessageKind::StoryReply;
         }
         let kinds = || self.attachments.iter().filter_map(Attachment::message_kind);
         // Until 2026-08-30 a sticker came twice, as an image too (§5.6); it is one sticker.
-        let attached = kinds()
-            .find(|kind| *kind == MessageKind::Sticker)
-            .or_else(|| kinds().next());
+        let attached = kinds().find(|kind| *kind == MessageKind::Sticker).or_else(|| kinds().next());
         match (attached, &self.text) {
             (Some(kind), _) if !self.is_unsupported => kind,
             (_, Some(_)) => MessageKind::Text,
@@ -103,9 +97,7 @@ impl Attachment {
             "video" => MessageKind::Video,
             "audio" => MessageKind::Audio,
             "file" => MessageKind::File,
-            "ig_post" | "post" | "share" | "fallback" | "media" | "story" | "ig_story" => {
-                MessageKind::Share
-            }
+            "ig_post" | "post" | "share" | "fallback" | "media" | "story" | "ig_story" => MessageKind::Share,
             "ig_reel" | "reel" => MessageKind::Reel,
             "story_mention" => MessageKind::StoryMention,
             "sticker" | "like_heart" => MessageKind::Sticker,
@@ -173,33 +165,20 @@ mod tests {
 
     #[test]
     fn story_replies_and_unsupported_content() {
-        let story = ReplyTo {
-            mid: None,
-            story: Some(Story::default()),
-        };
+        let story = ReplyTo { mid: None, story: Some(Story::default()) };
         for types in [&[][..], &["image"]] {
-            let reply = Message {
-                reply_to: Some(story.clone()),
-                ..message(types, Some("nice"))
-            };
+            let reply = Message { reply_to: Some(story.clone()), ..message(types, Some("nice")) };
             assert_eq!(reply.kind(), MessageKind::StoryReply);
         }
-        let inline = Message {
-            reply_to: Some(ReplyTo::default()),
-            ..message(&[], Some("re"))
-        };
+        let inline = Message { reply_to: Some(ReplyTo::default()), ..message(&[], Some("re")) };
         assert_eq!(inline.kind(), MessageKind::Text);
-        let hidden = Message {
-            is_unsupported: true,
-            ..message(&["image"], None)
-        };
+        let hidden = Message { is_unsupported: true, ..message(&["image"], None) };
         assert_eq!(hidden.kind(), MessageKind::Unsupported);
     }
 
     #[test]
     fn names_are_distinct() {
-        let names: std::collections::BTreeSet<_> =
-            MessageKind::ALL.iter().map(|kind| kind.as_str()).collect();
+        let names: std::collections::BTreeSet<_> = MessageKind::ALL.iter().map(|kind| kind.as_str()).collect();
         assert_eq!(names.len(), MessageKind::ALL.len());
     }
 }

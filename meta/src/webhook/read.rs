@@ -15,9 +15,7 @@ pub(super) fn message(fields: &Fields<'_>) -> Message {
         mid: fields.id("mid"),
         text: fields.text("text"),
         attachments: attachments(fields),
-        quick_reply_payload: fields
-            .object("quick_reply")
-            .and_then(|reply| reply.text("payload")),
+        quick_reply_payload: fields.object("quick_reply").and_then(|reply| reply.text("payload")),
         reply_to: fields.object("reply_to").map(|reply| reply_to(&reply)),
         is_echo: fields.flag("is_echo"),
         is_self: fields.flag("is_self"),
@@ -34,19 +32,13 @@ fn attachments(fields: &Fields<'_>) -> Vec<Attachment> {
         return Vec::new();
     };
     let elements = json::elements(raw).unwrap_or_else(|| vec![raw]);
-    elements
-        .into_iter()
-        .filter_map(Fields::of)
-        .map(|fields| attachment(&fields))
-        .collect()
+    elements.into_iter().filter_map(Fields::of).map(|fields| attachment(&fields)).collect()
 }
 
 fn attachment(fields: &Fields<'_>) -> Attachment {
     // Absent in a like_heart, null in some fallbacks (§5.6).
     let payload = fields.object("payload").unwrap_or_default();
-    let kind = fields
-        .text("type")
-        .map_or_else(|| "unknown".to_owned(), |kind| kind.to_ascii_lowercase());
+    let kind = fields.text("type").map_or_else(|| "unknown".to_owned(), |kind| kind.to_ascii_lowercase());
     Attachment {
         kind,
         url: payload.text("url").or_else(|| fields.text("url")),
@@ -63,34 +55,22 @@ fn remainder(fields: &Fields<'_>) -> Value {
             for key in ["url", "title"].iter().chain(&ATTACHMENT_IDS) {
                 map.remove(*key);
             }
-            if map.is_empty() {
-                Value::Null
-            } else {
-                Value::Object(map)
-            }
+            if map.is_empty() { Value::Null } else { Value::Object(map) }
         }
         other => other,
     }
 }
 
 fn reply_to(fields: &Fields<'_>) -> ReplyTo {
-    let story = fields.object("story").map(|story| Story {
-        id: story.id("id"),
-        url: story.text("url"),
-    });
-    ReplyTo {
-        mid: fields.id("mid"),
-        story,
-    }
+    let story = fields.object("story").map(|story| Story { id: story.id("id"), url: story.text("url") });
+    ReplyTo { mid: fields.id("mid"), story }
 }
 
 /// `None` when the value is not an object.
 pub(super) fn referral(raw: &RawValue) -> Option<Referral> {
     let fields = Fields::of(raw)?;
     let ad = fields.object("ads_context_data").unwrap_or_default();
-    let product = fields
-        .object("product")
-        .and_then(|product| product.id("id"));
+    let product = fields.object("product").and_then(|product| product.id("id"));
     Some(Referral {
         ref_: fields.text("ref"),
         source: fields.text("source"),
@@ -119,41 +99,11 @@ mod tests {
     #[test]
     fn attachments_in_every_published_form() {
         let cases = [
-            (
-                r#"[{"type":"like_heart"}]"#,
-                "like_heart",
-                None,
-                None,
-                Value::Null,
-            ),
-            (
-                r#"[{"type":"fallback","payload":null,"title":"T","url":"u"}]"#,
-                "fallback",
-                Some("u"),
-                None,
-                Value::Null,
-            ),
-            (
-                r#"[{"type":"IMAGE","payload":{"url":"u"}}]"#,
-                "image",
-                Some("u"),
-                None,
-                Value::Null,
-            ),
-            (
-                r#"[{"payload":{"url":"u"}}]"#,
-                "unknown",
-                Some("u"),
-                None,
-                Value::Null,
-            ),
-            (
-                r#"{"type":"file","payload":{"url":"u"}}"#,
-                "file",
-                Some("u"),
-                None,
-                Value::Null,
-            ),
+            (r#"[{"type":"like_heart"}]"#, "like_heart", None, None, Value::Null),
+            (r#"[{"type":"fallback","payload":null,"title":"T","url":"u"}]"#, "fallback", Some("u"), None, Value::Null),
+            (r#"[{"type":"IMAGE","payload":{"url":"u"}}]"#, "image", Some("u"), None, Value::Null),
+            (r#"[{"payload":{"url":"u"}}]"#, "unknown", Some("u"), None, Value::Null),
+            (r#"{"type":"file","payload":{"url":"u"}}"#, "file", Some("u"), None, Value::Null),
             (
                 r#"[{"type":"sticker","payload":{"url":"u","sticker_id":369239263222822}}]"#,
                 "sticker",
@@ -180,12 +130,7 @@ mod tests {
             let message = read(&format!(r#"{{"mid":"m","attachments":{text}}}"#));
             let attachment = &message.attachments[0];
             assert_eq!(
-                (
-                    attachment.kind.as_str(),
-                    attachment.url.as_deref(),
-                    attachment.id.as_deref(),
-                    &attachment.payload
-                ),
+                (attachment.kind.as_str(), attachment.url.as_deref(), attachment.id.as_deref(), &attachment.payload),
                 (kind, url, id, &payload),
                 "{text}"
             );
@@ -202,14 +147,8 @@ mod tests {
         );
         let referral = ad.referral.unwrap();
         assert_eq!(referral.ad_id.as_deref(), Some("120210000000000001"));
-        assert_eq!(
-            (referral.ad_title.as_deref(), referral.product_id.as_deref()),
-            (Some("T"), Some("d"))
-        );
-        assert_eq!(
-            (referral.source.as_deref(), referral.kind.as_deref()),
-            (Some("ADS"), Some("OPEN_THREAD"))
-        );
+        assert_eq!((referral.ad_title.as_deref(), referral.product_id.as_deref()), (Some("T"), Some("d")));
+        assert_eq!((referral.source.as_deref(), referral.kind.as_deref()), (Some("ADS"), Some("OPEN_THREAD")));
         let product = read(r#"{"text":"t","referral":{"product":{"id":"P"}}}"#);
         assert_eq!(product.referral.unwrap().product_id.as_deref(), Some("P"));
         assert_eq!(read(r#"{"referral":[]}"#).referral, None);

@@ -94,10 +94,7 @@ fn braced(rest: &[u8]) -> Option<(usize, Cow<'static, str>)> {
     let code = hexadecimal(&inner[..end])?;
     // ASCII may need an escape of its own; nobody writes it this way, so it is not worth one here.
     let character = char::from_u32(code).filter(|c| !c.is_ascii() && !c.is_control());
-    Some((
-        end + 4,
-        character.map_or(REPLACEMENT.into(), |c| c.to_string().into()),
-    ))
+    Some((end + 4, character.map_or(REPLACEMENT.into(), |c| c.to_string().into())))
 }
 
 fn hexadecimal(digits: &[u8]) -> Option<u32> {
@@ -116,17 +113,8 @@ mod tests {
 
     #[test]
     fn what_is_sound_is_borrowed() {
-        for body in [
-            r#"{"a":"\u00e4 \ud83d\ude00 \\u0000 \"\/ ä\n"}"#,
-            "",
-            "[]",
-            "\\",
-            "{\"a\":1}\n",
-        ] {
-            assert!(
-                matches!(repaired(body.as_bytes()), Cow::Borrowed(text) if text == body),
-                "{body}"
-            );
+        for body in [r#"{"a":"\u00e4 \ud83d\ude00 \\u0000 \"\/ ä\n"}"#, "", "[]", "\\", "{\"a\":1}\n"] {
+            assert!(matches!(repaired(body.as_bytes()), Cow::Borrowed(text) if text == body), "{body}");
         }
     }
 
@@ -149,11 +137,7 @@ mod tests {
         ];
         for (body, expected) in cases {
             let text = repaired(body);
-            assert_eq!(
-                serde_json::from_str::<String>(&text).unwrap(),
-                expected,
-                "{text}"
-            );
+            assert_eq!(serde_json::from_str::<String>(&text).unwrap(), expected, "{text}");
         }
     }
 

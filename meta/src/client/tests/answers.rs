@@ -24,22 +24,14 @@ async fn a_message_is_taken() {
         .and(path("/v25.0/me/messages"))
         .and(header("authorization", format!("Bearer {TOKEN}")))
         .and(query_param("appsecret_proof", PROOF))
-        .and(body_json(
-            json!({"recipient":{"id":"9"},"messaging_type":"RESPONSE","message":{"text":"hi"}}),
-        ))
+        .and(body_json(json!({"recipient":{"id":"9"},"messaging_type":"RESPONSE","message":{"text":"hi"}})))
         .respond_with(answer)
         .expect(1)
         .mount(&server)
         .await;
     let sent = send(&server.uri(), Route::FacebookPage).await.unwrap();
-    assert_eq!(
-        (sent.message_id.as_str(), sent.recipient_id.as_deref()),
-        ("m_1", Some("9"))
-    );
-    assert_eq!(
-        (sent.usage.max_percent(), sent.api_version.as_deref()),
-        (Some(81), Some("v26.0"))
-    );
+    assert_eq!((sent.message_id.as_str(), sent.recipient_id.as_deref()), ("m_1", Some("9")));
+    assert_eq!((sent.usage.max_percent(), sent.api_version.as_deref()), (Some(81), Some("v26.0")));
     for request in server.received_requests().await.unwrap() {
         assert!(!request.url.as_str().contains(TOKEN));
     }
@@ -50,45 +42,24 @@ async fn instagram_login_has_its_own_host_and_no_proof() {
     let server = MockServer::start().await;
     Mock::given(path("/ig/v25.0/me/messages"))
         .and(query_param_is_missing("appsecret_proof"))
-        .and(body_json(
-            json!({"recipient":{"id":"9"},"message":{"text":"hi"}}),
-        ))
-        .respond_with(
-            ResponseTemplate::new(200).set_body_string(r#"{"message_id":17841405793187218999}"#),
-        )
+        .and(body_json(json!({"recipient":{"id":"9"},"message":{"text":"hi"}})))
+        .respond_with(ResponseTemplate::new(200).set_body_string(r#"{"message_id":17841405793187218999}"#))
         .expect(1)
         .mount(&server)
         .await;
     let sent = send(&server.uri(), Route::InstagramLogin).await.unwrap();
-    assert_eq!(
-        (sent.message_id.as_str(), sent.recipient_id),
-        ("17841405793187218999", None)
-    );
+    assert_eq!((sent.message_id.as_str(), sent.recipient_id), ("17841405793187218999", None));
 }
 
 #[tokio::test]
 async fn refusals_keep_their_numbers_and_usage() {
     let body = json!({"error":{"message":format!("bad {TOKEN}"),"type":"OAuthException","code":613,"error_subcode":2534040,"fbtrace_id":"Ab1"}});
-    let usage =
-        r#"{"1":[{"type":"messenger","call_count":100,"estimated_time_to_regain_access":3}]}"#;
+    let usage = r#"{"1":[{"type":"messenger","call_count":100,"estimated_time_to_regain_access":3}]}"#;
     let template = ResponseTemplate::new(403).set_body_json(body);
-    let server = answering(
-        template
-            .insert_header("x-business-use-case-usage", usage)
-            .insert_header("retry-after", "60"),
-    )
-    .await;
-    let error = send(&server.uri(), Route::InstagramViaPage)
-        .await
-        .unwrap_err();
-    assert_eq!(
-        (
-            error.error.code,
-            error.error.subcode,
-            error.error.http_status
-        ),
-        (Some(613), Some(2534040), Some(403))
-    );
+    let server =
+        answering(template.insert_header("x-business-use-case-usage", usage).insert_header("retry-after", "60")).await;
+    let error = send(&server.uri(), Route::InstagramViaPage).await.unwrap_err();
+    assert_eq!((error.error.code, error.error.subcode, error.error.http_status), (Some(613), Some(2534040), Some(403)));
     assert_eq!(error.error.retry_after, Some(Duration::from_secs(180)));
     assert_eq!(error.usage.max_percent(), Some(100));
     assert_eq!(class(&error.error), ErrorClass::RateLimited);
@@ -96,23 +67,13 @@ async fn refusals_keep_their_numbers_and_usage() {
 
 #[tokio::test]
 async fn an_error_inside_success() {
-    let server =
-        answering(ResponseTemplate::new(200).set_body_string(r#"{"error":{"code":190}}"#)).await;
+    let server = answering(ResponseTemplate::new(200).set_body_string(r#"{"error":{"code":190}}"#)).await;
     let error = failure(&server.uri()).await;
-    assert_eq!(
-        (error.cause, error.http_status, class(&error)),
-        (Cause::Graph, Some(200), ErrorClass::Reconnect)
-    );
+    assert_eq!((error.cause, error.http_status, class(&error)), (Cause::Graph, Some(200), ErrorClass::Reconnect));
     // Whatever else it says: a message with an id exists.
     let both = r#"{"message_id":"m","error":{"code":190}}"#;
     let server = answering(ResponseTemplate::new(200).set_body_string(both)).await;
-    assert_eq!(
-        send(&server.uri(), Route::FacebookPage)
-            .await
-            .unwrap()
-            .message_id,
-        "m"
-    );
+    assert_eq!(send(&server.uri(), Route::FacebookPage).await.unwrap().message_id, "m");
 }
 
 #[tokio::test]
@@ -129,24 +90,16 @@ async fn answers_that_say_nothing() {
     for (status, body) in cases {
         let server = answering(ResponseTemplate::new(status).set_body_string(body)).await;
         let error = failure(&server.uri()).await;
-        assert_eq!(
-            (error.cause, error.http_status),
-            (Cause::NotJson, Some(status)),
-            "{body}"
-        );
+        assert_eq!((error.cause, error.http_status), (Cause::NotJson, Some(status)), "{body}");
         assert_eq!(class(&error), ErrorClass::UnknownOutcome);
     }
 }
 
 #[tokio::test]
 async fn a_parsed_failure_of_metas_own_is_unknown_and_not_repeated() {
-    let body =
-        r#"{"error":{"message":"An unexpected error has occurred.","code":2,"is_transient":true}}"#;
+    let body = r#"{"error":{"message":"An unexpected error has occurred.","code":2,"is_transient":true}}"#;
     let server = answering(ResponseTemplate::new(500).set_body_string(body)).await;
-    assert_eq!(
-        class(&failure(&server.uri()).await),
-        ErrorClass::UnknownOutcome
-    );
+    assert_eq!(class(&failure(&server.uri()).await), ErrorClass::UnknownOutcome);
 }
 
 #[tokio::test]
@@ -154,14 +107,9 @@ async fn redirects_are_not_followed() {
     let elsewhere = MockServer::start().await;
     let target = format!("{}/steal?access_token={TOKEN}", elsewhere.uri());
     for status in [301, 302, 307, 308] {
-        let server =
-            answering(ResponseTemplate::new(status).insert_header("location", target.as_str()))
-                .await;
+        let server = answering(ResponseTemplate::new(status).insert_header("location", target.as_str())).await;
         let error = failure(&server.uri()).await;
-        assert_eq!(
-            (error.http_status, class(&error)),
-            (Some(status), ErrorClass::UnknownOutcome)
-        );
+        assert_eq!((error.http_status, class(&error)), (Some(status), ErrorClass::UnknownOutcome));
     }
     assert!(elsewhere.received_requests().await.unwrap().is_empty());
 }
@@ -181,32 +129,18 @@ async fn a_conversation_is_read_back() {
             .and(path(format!("{prefix}/v25.0/me/conversations")))
             .and(query_param("platform", platform))
             .and(query_param("user_id", "9"))
-            .and(query_param(
-                "fields",
-                "messages.limit(5){id,created_time,from,message}",
-            ))
+            .and(query_param("fields", "messages.limit(5){id,created_time,from,message}"))
             .and(header("authorization", format!("Bearer {TOKEN}")))
             .respond_with(ResponseTemplate::new(200).set_body_string(body))
             .expect(1)
             .mount(&server)
             .await;
-        let read = client(&server.uri(), PATIENCE)
-            .conversation_messages(route, &token, "9", 5)
-            .await
-            .unwrap();
+        let read = client(&server.uri(), PATIENCE).conversation_messages(route, &token, "9", 5).await.unwrap();
         assert_eq!((read.len(), read[0].mid.as_str()), (1, "m_1"));
     }
     let server = MockServer::start().await;
-    Mock::given(method("GET"))
-        .respond_with(ResponseTemplate::new(200).set_body_string("{}"))
-        .mount(&server)
-        .await;
-    let error = client(&server.uri(), PATIENCE)
-        .conversation_messages(Route::FacebookPage, &token, "9", 5)
-        .await
-        .unwrap_err();
-    assert_eq!(
-        classify(Operation::ReadConversation, &error).class,
-        ErrorClass::Transient
-    );
+    Mock::given(method("GET")).respond_with(ResponseTemplate::new(200).set_body_string("{}")).mount(&server).await;
+    let error =
+        client(&server.uri(), PATIENCE).conversation_messages(Route::FacebookPage, &token, "9", 5).await.unwrap_err();
+    assert_eq!(classify(Operation::ReadConversation, &error).class, ErrorClass::Transient);
 }

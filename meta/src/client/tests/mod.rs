@@ -22,10 +22,7 @@ const PROOF: &str = "6aa068f36ff8f29a60c2a4d1c05d5c2195456fe94c872fb905534501eed
 const PATIENCE: Duration = Duration::from_secs(20);
 
 fn client(base: &str, total: Duration) -> MetaClient {
-    let timeouts = Timeouts {
-        connect: PATIENCE,
-        total,
-    };
+    let timeouts = Timeouts { connect: PATIENCE, total };
     let settings = Settings {
         facebook_graph_url: base.to_owned(),
         instagram_graph_url: format!("{base}/ig/"),
@@ -43,23 +40,12 @@ async fn send(base: &str, route: Route) -> Result<Sent, SendError> {
 async fn send_within(base: &str, route: Route, total: Duration) -> Result<Sent, SendError> {
     let token = SecretString::from(TOKEN);
     let content = Content::Text("hi");
-    let request = SendRequest {
-        route,
-        token: &token,
-        recipient: "9",
-        content,
-        metadata: None,
-        tag: None,
-    };
+    let request = SendRequest { route, token: &token, recipient: "9", content, metadata: None, tag: None };
     let client = client(base, total);
     assert!(!format!("{client:?}").contains("sandbox_app_secret"));
     let result = client.send(request).await;
     if let Err(error) = &result {
-        for shown in [
-            format!("{error:?}"),
-            format!("{error}"),
-            format!("{:#?}", error.error),
-        ] {
+        for shown in [format!("{error:?}"), format!("{error}"), format!("{:#?}", error.error)] {
             assert!(!shown.contains(TOKEN) && !shown.contains(PROOF), "{shown}");
         }
     }
@@ -76,10 +62,6 @@ fn class(error: &GraphError) -> ErrorClass {
 
 async fn answering(template: ResponseTemplate) -> MockServer {
     let server = MockServer::start().await;
-    Mock::given(method("POST"))
-        .respond_with(template)
-        .expect(1)
-        .mount(&server)
-        .await;
+    Mock::given(method("POST")).respond_with(template).expect(1).mount(&server).await;
     server
 }

@@ -33,10 +33,7 @@ async fn an_answer_that_never_comes() {
     let server = answering(ResponseTemplate::new(200).set_delay(Duration::from_secs(60))).await;
     let result = send_within(&server.uri(), Route::FacebookPage, Duration::from_secs(1)).await;
     let error = result.unwrap_err().error;
-    assert_eq!(
-        (error.cause, class(&error)),
-        (Cause::Timeout, ErrorClass::UnknownOutcome)
-    );
+    assert_eq!((error.cause, class(&error)), (Cause::Timeout, ErrorClass::UnknownOutcome));
 }
 
 #[tokio::test]
@@ -49,11 +46,7 @@ async fn an_answer_that_breaks_off() {
     ];
     for answer in cases {
         let error = failure(&raw(answer).await).await;
-        assert_eq!(
-            (error.cause, class(&error)),
-            (Cause::Interrupted, ErrorClass::UnknownOutcome),
-            "{error}"
-        );
+        assert_eq!((error.cause, class(&error)), (Cause::Interrupted, ErrorClass::UnknownOutcome), "{error}");
     }
 }
 
@@ -88,26 +81,17 @@ async fn a_request_on_a_dying_connection_is_not_repeated() {
     };
     assert_eq!(client.send(request).await.unwrap().message_id, "m");
     let error = client.send(request).await.unwrap_err().error;
-    assert_eq!(
-        (error.cause, class(&error)),
-        (Cause::Interrupted, ErrorClass::UnknownOutcome)
-    );
+    assert_eq!((error.cause, class(&error)), (Cause::Interrupted, ErrorClass::UnknownOutcome));
     tokio::time::sleep(Duration::from_millis(100)).await;
     assert_eq!(requests.load(Ordering::SeqCst), 2);
 }
 
 #[tokio::test]
 async fn an_answer_without_end() {
-    let body = format!(
-        r#"{{"message_id":"m","pad":"{}"}}"#,
-        "x".repeat(2 * 1024 * 1024)
-    );
+    let body = format!(r#"{{"message_id":"m","pad":"{}"}}"#, "x".repeat(2 * 1024 * 1024));
     let server = answering(ResponseTemplate::new(200).set_body_string(body)).await;
     let error = failure(&server.uri()).await;
-    assert_eq!(
-        (error.cause, class(&error)),
-        (Cause::Interrupted, ErrorClass::UnknownOutcome)
-    );
+    assert_eq!((error.cause, class(&error)), (Cause::Interrupted, ErrorClass::UnknownOutcome));
 }
 
 #[tokio::test]
@@ -116,21 +100,11 @@ async fn nothing_written_is_told_as_such() {
     let closed = listener.local_addr().unwrap();
     drop(listener);
     let error = failure(&format!("http://{closed}")).await;
-    assert_eq!(
-        (error.cause, class(&error)),
-        (Cause::Connect, ErrorClass::Transient),
-        "{error}"
-    );
+    assert_eq!((error.cause, class(&error)), (Cause::Connect, ErrorClass::Transient), "{error}");
     // TLS with a server that does not speak it.
-    let plain = raw(b"HTTP/1.1 400 Bad Request\r\n\r\n")
-        .await
-        .replace("http://", "https://");
+    let plain = raw(b"HTTP/1.1 400 Bad Request\r\n\r\n").await.replace("http://", "https://");
     let error = failure(&plain).await;
-    assert_eq!(
-        (error.cause, class(&error)),
-        (Cause::Connect, ErrorClass::Transient),
-        "{error}"
-    );
+    assert_eq!((error.cause, class(&error)), (Cause::Connect, ErrorClass::Transient), "{error}");
     // A token that cannot stand in a header.
     let token = SecretString::from("EAA\nbad");
     let request = SendRequest {
@@ -141,10 +115,6 @@ async fn nothing_written_is_told_as_such() {
         metadata: None,
         tag: None,
     };
-    let error = client(&format!("http://{closed}"), PATIENCE)
-        .send(request)
-        .await
-        .unwrap_err()
-        .error;
+    let error = client(&format!("http://{closed}"), PATIENCE).send(request).await.unwrap_err().error;
     assert_eq!(error.cause, Cause::Connect);
 }

@@ -71,14 +71,8 @@ fn every_messaging_element() {
         for (element, kind, message_kind) in rows {
             let event = one(object, element);
             assert_eq!(event.kind(), *kind, "{element}");
-            assert_eq!(
-                (event.sender.as_deref(), event.recipient.as_deref()),
-                (Some("7"), Some("1"))
-            );
-            assert_eq!(
-                (event.timestamp_ms, event.standby),
-                (Some(1_789_999_999_000), false)
-            );
+            assert_eq!((event.sender.as_deref(), event.recipient.as_deref()), (Some("7"), Some("1")));
+            assert_eq!((event.timestamp_ms, event.standby), (Some(1_789_999_999_000), false));
             let read = match &event.body {
                 EventBody::Message(message) => Some(message.kind()),
                 _ => None,
@@ -91,31 +85,13 @@ fn every_messaging_element() {
 #[test]
 fn the_values_of_messages() {
     let echo = message(one("page", PAGE[11].0).body);
-    assert_eq!(
-        (echo.app_id.as_deref(), echo.metadata.as_deref()),
-        (Some("1517776481860111"), Some("OURS"))
-    );
-    let story = message(one("instagram", INSTAGRAM[7].0).body)
-        .reply_to
-        .unwrap()
-        .story
-        .unwrap();
-    assert_eq!(
-        (story.id.as_deref(), story.url.as_deref()),
-        (Some("S"), Some("u"))
-    );
+    assert_eq!((echo.app_id.as_deref(), echo.metadata.as_deref()), (Some("1517776481860111"), Some("OURS")));
+    let story = message(one("instagram", INSTAGRAM[7].0).body).reply_to.unwrap().story.unwrap();
+    assert_eq!((story.id.as_deref(), story.url.as_deref()), (Some("S"), Some("u")));
     let quick = message(one("instagram", INSTAGRAM[5].0).body);
-    assert_eq!(
-        (quick.text.as_deref(), quick.quick_reply_payload.as_deref()),
-        (Some("Yes"), Some("P"))
-    );
-    let post = message(one("instagram", INSTAGRAM[2].0).body)
-        .attachments
-        .remove(0);
-    assert_eq!(
-        (post.id.as_deref(), post.title.as_deref()),
-        (Some("1813.."), Some("caption"))
-    );
+    assert_eq!((quick.text.as_deref(), quick.quick_reply_payload.as_deref()), (Some("Yes"), Some("P")));
+    let post = message(one("instagram", INSTAGRAM[2].0).body).attachments.remove(0);
+    assert_eq!((post.id.as_deref(), post.title.as_deref()), (Some("1813.."), Some("caption")));
     let own = message(one("instagram", INSTAGRAM[11].0).body);
     assert!(own.is_echo && own.is_self && own.app_id.is_none());
 }
@@ -131,69 +107,19 @@ fn the_values_of_other_events() {
     };
     assert_eq!(body(INSTAGRAM[14].0), reaction);
     let action = ReactionAction::Unreact;
-    assert_eq!(
-        body(INSTAGRAM[15].0),
-        EventBody::Reaction {
-            mid: "M".into(),
-            action,
-            reaction: None,
-            emoji: None
-        }
-    );
-    let edit = EventBody::Edit {
-        mid: "m".into(),
-        text: Some("t".into()),
-        num_edit: 1,
-    };
+    assert_eq!(body(INSTAGRAM[15].0), EventBody::Reaction { mid: "M".into(), action, reaction: None, emoji: None });
+    let edit = EventBody::Edit { mid: "m".into(), text: Some("t".into()), num_edit: 1 };
     assert_eq!(body(PAGE[16].0), edit);
     let watermark_ms = Some(1_458_668_856_253);
-    assert_eq!(
-        body(PAGE[12].0),
-        EventBody::Delivered {
-            mids: vec!["m_1".into()],
-            watermark_ms
-        }
-    );
-    assert_eq!(
-        body(PAGE[14].0),
-        EventBody::Read {
-            mid: None,
-            watermark_ms
-        }
-    );
+    assert_eq!(body(PAGE[12].0), EventBody::Delivered { mids: vec!["m_1".into()], watermark_ms });
+    assert_eq!(body(PAGE[14].0), EventBody::Read { mid: None, watermark_ms });
     let action = Some("block".to_owned());
-    assert_eq!(
-        body(PAGE[21].0),
-        EventBody::PolicyEnforcement {
-            action,
-            reason: Some("r".into())
-        }
-    );
-    assert_eq!(
-        body(PAGE[22].0),
-        EventBody::ThreadControl {
-            kind: "pass_thread_control"
-        }
-    );
-    assert_eq!(
-        body(PAGE[20].0),
-        EventBody::AccountLinking {
-            status: Some("linked".into())
-        }
-    );
-    let EventBody::Postback {
-        payload, referral, ..
-    } = body(PAGE[17].0)
-    else {
-        panic!("no postback")
-    };
-    assert_eq!(
-        (payload.as_deref(), referral.unwrap().source.as_deref()),
-        (Some("P"), Some("SHORTLINK"))
-    );
-    let EventBody::Order { value } = body(PAGE[27].0) else {
-        panic!("no order")
-    };
+    assert_eq!(body(PAGE[21].0), EventBody::PolicyEnforcement { action, reason: Some("r".into()) });
+    assert_eq!(body(PAGE[22].0), EventBody::ThreadControl { kind: "pass_thread_control" });
+    assert_eq!(body(PAGE[20].0), EventBody::AccountLinking { status: Some("linked".into()) });
+    let EventBody::Postback { payload, referral, .. } = body(PAGE[17].0) else { panic!("no postback") };
+    assert_eq!((payload.as_deref(), referral.unwrap().source.as_deref()), (Some("P"), Some("SHORTLINK")));
+    let EventBody::Order { value } = body(PAGE[27].0) else { panic!("no order") };
     assert_eq!(value["products"][0]["unit_price"], json!(11));
 }
 
@@ -205,21 +131,9 @@ fn every_change() {
             r#"{"field":"comments","value":{"from":{"id":"7","username":"u"},"comment_id":"C","parent_id":"P","text":"t","media":{"id":"M"}}}"#,
             "comments",
         ),
-        (
-            "instagram",
-            r#"{"field":"comments","value":{"id":"C","from":{"id":"7"},"text":"t"}}"#,
-            "comments",
-        ),
-        (
-            "instagram",
-            r#"{"field":"live_comments","value":{"id":"C"}}"#,
-            "live_comments",
-        ),
-        (
-            "instagram",
-            r#"{"field":"mentions","value":{"media_id":"1791","comment_id":"1789"}}"#,
-            "mentions",
-        ),
+        ("instagram", r#"{"field":"comments","value":{"id":"C","from":{"id":"7"},"text":"t"}}"#, "comments"),
+        ("instagram", r#"{"field":"live_comments","value":{"id":"C"}}"#, "live_comments"),
+        ("instagram", r#"{"field":"mentions","value":{"media_id":"1791","comment_id":"1789"}}"#, "mentions"),
         (
             "instagram",
             r#"{"field":"story_insights","value":{"media_id":"1788","impressions":444,"taps_back":-1}}"#,
@@ -245,8 +159,6 @@ fn every_change() {
     }
     let feed = events(&under("page", "changes", rows[5].1)).remove(0);
     assert_eq!(feed.timestamp_ms, Some(1_520_383_571_000));
-    let EventBody::Change { field, value } = feed.body else {
-        panic!("no change")
-    };
+    let EventBody::Change { field, value } = feed.body else { panic!("no change") };
     assert_eq!((field.as_str(), &value["verb"]), ("feed", &json!("add")));
 }

@@ -39,16 +39,9 @@ fn one_bad_element_of_a_thousand_costs_one() {
 fn deep_nesting_costs_only_what_is_nested() {
     let deep = format!("{}1{}", "{\"a\":".repeat(50_000), "}".repeat(50_000));
     let read = message(one("page", &format!(r#"{{"message":{{"mid":"m","text":"t","attachments":[{{"type":"template","payload":{deep}}}],"x":{deep}}}}}"#)).body);
+    assert_eq!((read.text.as_deref(), read.attachments.len()), (Some("t"), 1));
     assert_eq!(
-        (read.text.as_deref(), read.attachments.len()),
-        (Some("t"), 1)
-    );
-    assert_eq!(
-        kinds(&under(
-            "page",
-            "changes",
-            &format!(r#"{{"field":"feed","value":{deep}}},{{"field":"feed"}}"#)
-        )),
+        kinds(&under("page", "changes", &format!(r#"{{"field":"feed","value":{deep}}},{{"field":"feed"}}"#))),
         ["malformed", "feed"]
     );
     assert!(parse(deep.as_bytes()).is_err());
@@ -57,9 +50,7 @@ fn deep_nesting_costs_only_what_is_nested() {
 
 #[test]
 fn unknown_keys_are_bounded() {
-    let keys: Vec<_> = (0..1000)
-        .map(|at| format!(r#""{}{at}":1"#, "ä".repeat(500)))
-        .collect();
+    let keys: Vec<_> = (0..1000).map(|at| format!(r#""{}{at}":1"#, "ä".repeat(500))).collect();
     let EventBody::Unknown { keys } = one("page", &format!("{{{}}}", keys.join(","))).body else {
         panic!("known keys")
     };
@@ -118,21 +109,15 @@ fn json_value() -> impl Strategy<Value = String> {
         Just("null".to_owned()),
         Just("true".to_owned()),
         any::<i64>().prop_map(|number| number.to_string()),
-        any::<f64>()
-            .prop_filter("JSON has none", |number| number.is_finite())
-            .prop_map(|number| format!("{number:?}")),
+        any::<f64>().prop_filter("JSON has none", |number| number.is_finite()).prop_map(|number| format!("{number:?}")),
         "[ -!#-\\[\\]-~]{0,12}".prop_map(|text| format!("\"{text}\"")),
         Just(r#""\ud800\u0000""#.to_owned()),
     ];
     leaf.prop_recursive(4, 24, 5, move |inner| {
         prop_oneof![
-            prop::collection::vec(inner.clone(), 0..5)
-                .prop_map(|all| format!("[{}]", all.join(","))),
+            prop::collection::vec(inner.clone(), 0..5).prop_map(|all| format!("[{}]", all.join(","))),
             prop::collection::vec((key, inner), 0..5).prop_map(|all| {
-                let pairs: Vec<_> = all
-                    .iter()
-                    .map(|(key, value)| format!("\"{key}\":{value}"))
-                    .collect();
+                let pairs: Vec<_> = all.iter().map(|(key, value)| format!("\"{key}\":{value}")).collect();
                 format!("{{{}}}", pairs.join(","))
             }),
         ]

@@ -18,17 +18,13 @@ fn events(body: &str) -> Vec<Event> {
 
 /// A delivery for account 1 with these elements under `key`.
 fn under(object: &str, key: &str, elements: &str) -> String {
-    format!(
-        r#"{{"object":"{object}","entry":[{{"id":"1","time":1790000000000,"{key}":[{elements}]}}]}}"#
-    )
+    format!(r#"{{"object":"{object}","entry":[{{"id":"1","time":1790000000000,"{key}":[{elements}]}}]}}"#)
 }
 
 /// The one event of a messaging element, given without sender, recipient and timestamp.
 fn one(object: &str, inner: &str) -> Event {
     let inner = inner.trim().trim_start_matches('{');
-    let element = format!(
-        r#"{{"sender":{{"id":"7"}},"recipient":{{"id":"1"}},"timestamp":1789999999000,{inner}"#
-    );
+    let element = format!(r#"{{"sender":{{"id":"7"}},"recipient":{{"id":"1"}},"timestamp":1789999999000,{inner}"#);
     let mut all = events(&under(object, "messaging", &element));
     assert_eq!(all.len(), 1);
     all.remove(0)

@@ -1,0 +1,330 @@
+//! Stores the events of many deliveries in one transaction, with few statements however many events there are. Every event
+//! ends in an outcome; the caller records them and enqueues the replies.
+
+use super::echo::{self, Merge};
+use super::people::Person;
+use super::{changes, people, rows, summary};
+use crate::clock::Millis;
+use entities::{connection, conversation, message, message_mark};
+use meta::webhook::{Event, EventBody};
+use sea_orm::sea_query::OnConflict;
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, DbErr, EntityTrait, IntoActiveModel, QueryFilter, QuerySelect, QueryTrait,
+};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use uuid::Uuid;
+
+/// An event and the account it belongs to.
+#[derive(Clone, Copy, Debug)]
+pub struct Routed<'a> {
+    /// The account, found by `entry.id`.
+    pub connection: &'a connection::Model,
+    /// The event.
+    pub event: &'a Event,
+    /// When its delivery came.
+    pub received_at: Millis,
+}
+
+/// What became of an event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Outcome {
+    /// Made a message.
+    Stored,
+    /// Was there already.
+    Duplicate,
+    /// Is one of ours, known before.
+    MergedEcho,
+    /// Changed what was there.
+    Updated,
+    /// Nothing to do; the reason says why.
+    Ignored,
+    /// No connected account has this id.
+    Unrouted,
+    /// Could not be stored; the reason says why.
+    Failed,
+}
+
+impl Outcome {
+    /// As stored and shown.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Stored => "stored",
+            Self::Duplicate => "duplicate",
+            Self::MergedEcho => "merged_echo",
+            Self::Updated => "updated",
+            Self::Ignored => "ignored",
+            Self::Unrouted => "unrouted",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+/// An outcome with its circumstances.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Recorded {
+    /// What became of it.
+    pub outcome: Outcome,
+    /// Why, for all but `stored`.
+    pub reason: Option<String>,
+    /// The message it made or changed.
+    pub message_id: Option<Uuid>,
+    /// True when a new message of a contact may get an automatic reply.
+    pub may_be_answered: bool,
+}
+
+impl Recorded {
+    /// An outcome that concerns no message.
+    pub fn plain(outcome: Outcome, reason: &str) -> Self {
+        Self { outcome, reason: Some(reason.to_owned()), message_id: None, may_be_answered: false }
+    }
+}
+
+/// Rows of one statement: a message has some 25 values, SQLite binds 32,766.
+const CHUNK: usize = 500;
+
+/// What is done with an event, decided without the database.
+enum Plan {
+    Record(Recorded),
+    Message(Person),
+    Echo(Person),
+    Change(Person),
+    LeadSource(Person),
+}
+
+/// Stores the events; the answer has one entry for each, in their order.
+pub async fn store(db: &impl ConnectionTrait, events: &[Routed<'_>], now: Millis) -> Result<Vec<Recorded>, DbErr> {
+    let plans: Vec<Plan> = events.iter().map(plan).collect();
+    let mut wanted: BTreeMap<Person, &connection::Model> = BTreeMap::new();
+    for (plan, routed) in plans.iter().zip(events) {
+        if let Plan::Message(person) | Plan::Echo(person) | Plan::Change(person) | Plan::LeadSource(person) = plan {
+            wanted.insert(person.clone(), routed.connection);
+        }
+    }
+    let conversations = people::conversations(db, &wanted, now).await?;
+    let conversation_of = |person: &Person| {
+        // Both inserts ignore conflicts, so the row is there unless it was deleted under us.
+        conversations.get(person).ok_or_else(|| DbErr::RecordNotFound("a conversation vanished".to_owned()))
+    };
+
+    let mut recorded: Vec<Option<Recorded>> = Vec::new();
+    recorded.resize_with(events.len(), || None);
+    let mut new_rows = NewRows::default();
+    let mut touched = BTreeSet::new();
+    for (at, (plan, routed)) in plans.into_iter().zip(events).enumerate() {
+        match plan {
+            Plan::Record(done) => recorded[at] = Some(done),
+            Plan::Message(person) => new_rows.add(at, routed, conversation_of(&person)?),
+            Plan::Echo(person) => {
+                let conversation = conversation_of(&person)?;
+                let merged = echo::merge(db, routed.event, conversation.id, routed.received_at).await?;
+                match merged {
+                    Merge::New => new_rows.add(at, routed, conversation),
+                    Merge::Known(id) => {
+                        let known = Recorded::plain(Outcome::Duplicate, "known by its mid");
+                        recorded[at] = Some(Recorded { message_id: Some(id), ..known });
+                    }
+                    Merge::Ours(id) => {
+                        let merged = Recorded::plain(Outcome::MergedEcho, "an echo of a message we sent");
+                        recorded[at] = Some(Recorded { message_id: Some(id), ..merged });
+                    }
+                }
+            }
+            Plan::Change(person) => {
+                let conversation = conversation_of(&person)?;
+                // What stands earlier in this batch must be there to be changed.
+                new_rows.write(db, &mut recorded, &mut touched).await?;
+                let message_id = changes::apply(db, routed.event, conversation, routed.received_at).await?;
+                recorded[at] = Some(Recorded { message_id, ..Recorded::plain(Outcome::Updated, routed.event.kind()) });
+            }
+            Plan::LeadSource(person) => {
+                let conversation = conversation_of(&person)?;
+                if let EventBody::Referral(referral) = &routed.event.body {
+                    let at_time = routed.event.timestamp_ms.unwrap_or(routed.received_at);
+                    summary::lead_source(db, conversation.id, &rows::lead_source(referral), at_time).await?;
+                }
+                recorded[at] = Some(Recorded::plain(Outcome::Updated, "lead source"));
+            }
+        }
+    }
+    new_rows.write(db, &mut recorded, &mut touched).await?;
+    summary::refresh(db, &touched).await?;
+    summary::count_usage(db, &new_rows.received, now).await?;
+    summary::webhook_seen(db, events.iter().map(|routed| routed.connection.id), now).await?;
+    Ok(recorded.into_iter().map(|done| done.unwrap_or_else(|| Recorded::plain(Outcome::Failed, "internal"))).collect())
+}
+
+/// Messages to be written together, and what was written.
+#[derive(Default)]
+struct NewRows {
+    waiting: Vec<(usize, message::Model, bool)>,
+    /// New messages of contacts by organization, for the usage counters.
+    received: BTreeMap<Uuid, i64>,
+}
+
+impl NewRows {
+    fn add(&mut self, at: usize, routed: &Routed<'_>, conversation: &conversation::Model) {
+        let answerable = routed.connection.auto_reply_mode != "off" && !routed.event.standby;
+        if let Some(row) = rows::message_row(routed.event, routed.connection, conversation.id, routed.received_at) {
+            self.waiting.push((at, row, answerable));
+        }
+    }
+
+    async fn write(
+        &mut self,
+        db: &impl ConnectionTrait,
+        recorded: &mut [Option<Recorded>],
+        touched: &mut BTreeSet<Uuid>,
+    ) -> Result<(), DbErr> {
+        if self.waiting.is_empty() {
+            return Ok(());
+        }
+        let mut waiting = std::mem::take(&mut self.waiting);
+        let conversations: BTreeSet<Uuid> = waiting.iter().map(|(_, row, _)| row.conversation_id).collect();
+        respect_marks(db, &mut waiting, &conversations).await?;
+        let mut inserted = HashSet::new();
+        for chunk in waiting.chunks(CHUNK) {
+            let models: Vec<_> = chunk.iter().map(|(_, row, _)| row.clone().into_active_model()).collect();
+            let statement = message::Entity::insert_many(models)
+                .on_conflict(OnConflict::new().do_nothing().to_owned())
+                .into_query()
+                .returning_col(message::Column::Id)
+                .to_owned();
+            for row in db.query_all(&statement).await? {
+                inserted.insert(row.try_get_by_index::<Uuid>(0)?);
+            }
+        }
+        let known = if inserted.len() == waiting.len() { HashMap::new() } else { known_ids(db, &waiting).await? };
+        for (at, row, answerable) in waiting {
+            if !inserted.contains(&row.id) {
+                let key = (row.conversation_id, row.external_id.unwrap_or_default());
+                let message_id = known.get(&key).copied();
+                recorded[at] = Some(Recorded { message_id, ..Recorded::plain(Outcome::Duplicate, "known by its mid") });
+                continue;
+            }
+            touched.insert(row.conversation_id);
+            let inbound = row.direction == "inbound";
+            if inbound {
+                *self.received.entry(row.organization_id).or_default() += 1;
+                summary::unread(db, row.conversation_id, row.sent_at).await?;
+            }
+            if let Some(source) = referral_of(&row) {
+                summary::lead_source(db, row.conversation_id, &source, row.sent_at).await?;
+            }
+            recorded[at] = Some(Recorded {
+                outcome: Outcome::Stored,
+                reason: None,
+                message_id: Some(row.id),
+                may_be_answered: inbound && answerable && row.deleted_at.is_none() && row.kind != "unsupported",
+            });
+        }
+        Ok(())
+    }
+}
+
+fn referral_of(row: &message::Model) -> Option<serde_json::Value> {
+    let extra: serde_json::Value = serde_json::from_str(row.extra.as_deref()?).ok()?;
+    extra.get("referral").cloned()
+}
+
+async fn respect_marks(
+    db: &impl ConnectionTrait,
+    waiting: &mut [(usize, message::Model, bool)],
+    conversations: &BTreeSet<Uuid>,
+) -> Result<(), DbErr> {
+    let mids: BTreeSet<&str> = waiting.iter().filter_map(|(_, row, _)| row.external_id.as_deref()).collect();
+    let (conversations, mids): (Vec<Uuid>, Vec<&str>) =
+        (conversations.iter().copied().collect(), mids.into_iter().collect());
+    let mut marks: HashMap<(Uuid, String), Vec<changes::Mark>> = HashMap::new();
+    for some in conversations.chunks(CHUNK) {
+        for mids in mids.chunks(CHUNK) {
+            let rows = message_mark::Entity::find()
+                .filter(message_mark::Column::ConversationId.is_in(some.iter().copied()))
+                .filter(message_mark::Column::ExternalId.is_in(mids.iter().copied()))
+                .all(db)
+                .await?;
+            for row in rows {
+                if let Some(mark) = changes::Mark::read(&row) {
+                    marks.entry((row.conversation_id, row.external_id)).or_default().push(mark);
+                }
+            }
+        }
+    }
+    if marks.is_empty() {
+        return Ok(());
+    }
+    for (_, row, _) in waiting {
+        let key = (row.conversation_id, row.external_id.clone().unwrap_or_default());
+        marks.get(&key).into_iter().flatten().for_each(|mark| mark.change(row));
+    }
+    Ok(())
+}
+
+async fn known_ids(
+    db: &impl ConnectionTrait,
+    waiting: &[(usize, message::Model, bool)],
+) -> Result<HashMap<(Uuid, String), Uuid>, DbErr> {
+    let mut known = HashMap::new();
+    for chunk in waiting.chunks(CHUNK) {
+        let rows: Vec<(Uuid, String, Uuid)> = message::Entity::find()
+            .select_only()
+            .columns([message::Column::ConversationId, message::Column::ExternalId, message::Column::Id])
+            .filter(message::Column::ConversationId.is_in(chunk.iter().map(|(_, row, _)| row.conversation_id)))
+            .filter(
+                message::Column::ExternalId.is_in(chunk.iter().filter_map(|(_, row, _)| row.external_id.as_deref())),
+            )
+            .into_tuple()
+            .all(db)
+            .await?;
+        known.extend(rows.into_iter().map(|(conversation, mid, id)| ((conversation, mid), id)));
+    }
+    Ok(known)
+}
+
+/// Decides what an event is, before anything is looked up.
+fn plan(routed: &Routed<'_>) -> Plan {
+    let event = routed.event;
+    let ignored = |reason: &str| Plan::Record(Recorded::plain(Outcome::Ignored, reason));
+    let person = || person_of(routed).map(|external_id| (routed.connection.id, external_id));
+    match &event.body {
+        EventBody::Message(message) if message.is_self => ignored("the account wrote to itself"),
+        EventBody::Message(message) => match person() {
+            None => ignored("no sender"),
+            // An account that writes to its own id would otherwise become its own customer.
+            Some((_, person)) if person == routed.connection.external_id => ignored("the account wrote to itself"),
+            Some(person) if message.is_echo => Plan::Echo(person),
+            Some(person) => Plan::Message(person),
+        },
+        EventBody::Postback { .. } => person().map_or_else(|| ignored("no sender"), Plan::Message),
+        EventBody::Edit { num_edit: 0, .. } => ignored("an edit that edits nothing"),
+        EventBody::Deleted { .. }
+        | EventBody::Edit { .. }
+        | EventBody::Reaction { .. }
+        | EventBody::Read { .. }
+        | EventBody::Delivered { .. } => person().map_or_else(|| ignored("no sender"), Plan::Change),
+        EventBody::Referral(_) => person().map_or_else(|| ignored("no sender"), Plan::LeadSource),
+        EventBody::TestMessage => ignored("a test from Meta's dashboard"),
+        EventBody::Change { .. } => ignored("recorded only: not a direct message"),
+        EventBody::Unknown { keys } => ignored(&format!("unknown event with {}", keys.join(", "))),
+        EventBody::Malformed { reason } => {
+            Plan::Record(Recorded::plain(Outcome::Failed, &format!("malformed: {reason}")))
+        }
+        EventBody::Optin
+        | EventBody::AccountLinking { .. }
+        | EventBody::PolicyEnforcement { .. }
+        | EventBody::ThreadControl { .. }
+        | EventBody::AppRoles
+        | EventBody::ResponseFeedback { .. }
+        | EventBody::Order { .. } => ignored("recorded only: changes no conversation"),
+    }
+}
+
+/// The customer of an event: the sender, or the recipient of what the account did itself.
+fn person_of(routed: &Routed<'_>) -> Option<String> {
+    let event = routed.event;
+    let by_account = match &event.body {
+        EventBody::Message(message) if message.is_echo => true,
+        _ => event.sender.as_deref() == Some(&routed.connection.external_id),
+    };
+    let person = if by_account { &event.recipient } else { &event.sender };
+    person.clone().filter(|id| !id.is_empty())
+}

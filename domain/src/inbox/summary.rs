@@ -1,0 +1,111 @@
+//! What is kept beside the messages so that lists are cheap: last activity, unread counts, the window, lead sources, usage.
+//! Each statement takes a maximum, a minimum or a sum, so that the order of events does not matter.
+
+use crate::clock::{Millis, SECOND};
+use crate::usage;
+use entities::{connection, conversation, message};
+use sea_orm::sea_query::{Expr, Query};
+use sea_orm::{ColumnTrait, Condition, ConnectionTrait, DbErr, EntityTrait, Order, QueryFilter};
+use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
+use uuid::Uuid;
+
+/// Points each conversation at its latest message: by time, then by Meta's id.
+pub async fn refresh(db: &impl ConnectionTrait, conversations: &BTreeSet<Uuid>) -> Result<(), DbErr> {
+    for id in conversations {
+        let latest = |column| {
+            Query::select()
+                .column(column)
+                .from(message::Entity)
+                .and_where(message::Column::ConversationId.eq(*id))
+                .order_by(message::Column::SentAt, Order::Desc)
+                .order_by(message::Column::ExternalId, Order::Desc)
+                .limit(1)
+                .to_owned()
+        };
+        conversation::Entity::update_many()
+            .col_expr(conversation::Column::LastMessageId, subquery(latest(message::Column::Id)))
+            .col_expr(conversation::Column::LastActivityAt, subquery(latest(message::Column::SentAt)))
+            .filter(conversation::Column::Id.eq(*id))
+            .exec(db)
+            .await?;
+    }
+    Ok(())
+}
+
+fn subquery(select: sea_orm::sea_query::SelectStatement) -> Expr {
+    Expr::SubQuery(None, Box::new(select.into()))
+}
+
+/// One more unread message; its time may open the window.
+pub(super) async fn unread(db: &impl ConnectionTrait, conversation_id: Uuid, sent_at: Millis) -> Result<(), DbErr> {
+    let later = Expr::cust_with_values(
+        "CASE WHEN last_inbound_at IS NULL OR last_inbound_at < ? THEN ? ELSE last_inbound_at END",
+        [sent_at, sent_at],
+    );
+    conversation::Entity::update_many()
+        .col_expr(conversation::Column::UnreadCount, Expr::cust("unread_count + 1"))
+        .col_expr(conversation::Column::LastInboundAt, later)
+        .filter(conversation::Column::Id.eq(conversation_id))
+        .exec(db)
+        .await?;
+    Ok(())
+}
+
+/// Keeps the earliest and the latest lead source.
+pub(super) async fn lead_source(
+    db: &impl ConnectionTrait,
+    conversation_id: Uuid,
+    source: &Value,
+    at: Millis,
+) -> Result<(), DbErr> {
+    use conversation::Column as C;
+    let text = Some(source.to_string());
+    conversation::Entity::update_many()
+        .col_expr(C::LeadSourceFirst, Expr::value(text.clone()))
+        .col_expr(C::LeadSourceFirstAt, Expr::value(Some(at)))
+        .filter(C::Id.eq(conversation_id))
+        .filter(Condition::any().add(C::LeadSourceFirstAt.is_null()).add(C::LeadSourceFirstAt.gt(at)))
+        .exec(db)
+        .await?;
+    conversation::Entity::update_many()
+        .col_expr(C::LeadSourceLast, Expr::value(text))
+        .col_expr(C::LeadSourceLastAt, Expr::value(Some(at)))
+        .filter(C::Id.eq(conversation_id))
+        .filter(Condition::any().add(C::LeadSourceLastAt.is_null()).add(C::LeadSourceLastAt.lte(at)))
+        .exec(db)
+        .await?;
+    Ok(())
+}
+
+/// Adds received messages to the month's counters.
+pub(super) async fn count_usage(
+    db: &impl ConnectionTrait,
+    received: &BTreeMap<Uuid, i64>,
+    now: Millis,
+) -> Result<(), DbErr> {
+    for (organization_id, count) in received {
+        usage::add(db, *organization_id, "messages_received", *count, now).await?;
+    }
+    Ok(())
+}
+
+/// Notes that Meta delivered something; once a second is enough, and spares the row.
+pub(super) async fn webhook_seen(
+    db: &impl ConnectionTrait,
+    connections: impl Iterator<Item = Uuid>,
+    now: Millis,
+) -> Result<(), DbErr> {
+    use connection::Column as C;
+    let ids: BTreeSet<Uuid> = connections.collect();
+    if ids.is_empty() {
+        return Ok(());
+    }
+    connection::Entity::update_many()
+        .col_expr(C::LastWebhookAt, Expr::value(Some(now)))
+        .filter(C::Id.is_in(ids))
+        .filter(Condition::any().add(C::LastWebhookAt.is_null()).add(C::LastWebhookAt.lt(now - SECOND)))
+        .exec(db)
+        .await?;
+    Ok(())
+}

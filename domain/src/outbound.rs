@@ -1,0 +1,188 @@
+//! The life of a message we send: queued → sending → sent, failed or unknown. `sending` is committed before any byte leaves,
+//! and what the world tells us (`sent`, with Meta's id) is written by whoever learns it.
+
+use crate::clock::Millis;
+use crate::db::Tx;
+use crate::id::new_id;
+use crate::inbox::threads::window_closes_at;
+use crate::usage;
+use entities::{connection, contact, conversation, message};
+use meta::Route;
+use sea_orm::sea_query::Expr;
+use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, IntoActiveModel, QueryFilter};
+use std::collections::BTreeSet;
+use uuid::Uuid;
+
+/// A message with all that sending it needs.
+#[derive(Clone, Debug)]
+pub struct Outgoing {
+    /// The message as it was read.
+    pub message: message::Model,
+    /// The account it is sent from.
+    pub connection: connection::Model,
+    /// Meta's id of the recipient.
+    pub recipient: String,
+    /// Until when Meta lets it be sent; `None` when the contact has never written.
+    pub window_closes_at: Option<Millis>,
+}
+
+/// Which of Meta's APIs speaks for a connection.
+pub fn route_of(connection: &connection::Model) -> Route {
+    match connection.login_route.as_str() {
+        "facebook_page" => Route::FacebookPage,
+        "instagram_via_page" => Route::InstagramViaPage,
+        _ => Route::InstagramLogin,
+    }
+}
+
+/// Reads a message with its account and recipient.
+pub async fn load(db: &impl ConnectionTrait, message_id: Uuid) -> Result<Option<Outgoing>, DbErr> {
+    let Some(message) = message::Entity::find_by_id(message_id).one(db).await? else { return Ok(None) };
+    let connection = connection::Entity::find_by_id(message.connection_id).one(db).await?;
+    let conversation = conversation::Entity::find_by_id(message.conversation_id).one(db).await?;
+    let (Some(connection), Some(conversation)) = (connection, conversation) else { return Ok(None) };
+    let Some(contact) = contact::Entity::find_by_id(conversation.contact_id).one(db).await? else { return Ok(None) };
+    let window_closes_at = window_closes_at(&conversation);
+    Ok(Some(Outgoing { message, connection, recipient: contact.external_id, window_closes_at }))
+}
+
+/// Claims the message for sending: `queued → sending`. False when it is not queued any more.
+pub async fn begin(db: &impl ConnectionTrait, message_id: Uuid, now: Millis) -> Result<bool, DbErr> {
+    let changed = message::Entity::update_many()
+        .col_expr(message::Column::Status, Expr::value("sending"))
+        .col_expr(message::Column::SendingAt, Expr::value(Some(now)))
+        .filter(message::Column::Id.eq(message_id))
+        .filter(message::Column::Status.eq("queued"))
+        .exec(db)
+        .await?;
+    Ok(changed.rows_affected == 1)
+}
+
+/// Why a message is not sent.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Trouble {
+    /// From the error-class table.
+    pub class: String,
+    /// Meta's `code/subcode`.
+    pub code: Option<String>,
+    /// A sentence a shop owner understands.
+    pub sentence: String,
+}
+
+/// Provably not sent, and to be tried again: back to `queued`.
+pub async fn requeue(db: &impl ConnectionTrait, message_id: Uuid) -> Result<(), DbErr> {
+    leave_sending(db, message_id, "queued", None).await
+}
+
+/// Provably not sent, and never will be.
+pub async fn fail(db: &impl ConnectionTrait, message_id: Uuid, trouble: &Trouble) -> Result<(), DbErr> {
+    leave_sending(db, message_id, "failed", Some(trouble)).await
+}
+
+/// Nobody can say whether it was sent: shown as such, and never sent again by itself.
+pub async fn unknown(db: &impl ConnectionTrait, message_id: Uuid, trouble: &Trouble) -> Result<(), DbErr> {
+    leave_sending(db, message_id, "unknown", Some(trouble)).await
+}
+
+async fn leave_sending(
+    db: &impl ConnectionTrait,
+    message_id: Uuid,
+    status: &str,
+    trouble: Option<&Trouble>,
+) -> Result<(), DbErr> {
+    message::Entity::update_many()
+        .col_expr(message::Column::Status, Expr::value(status))
+        .col_expr(message::Column::ErrorClass, Expr::value(trouble.map(|t| t.class.clone())))
+        .col_expr(message::Column::ErrorCode, Expr::value(trouble.and_then(|t| t.code.clone())))
+        .col_expr(message::Column::ErrorMessage, Expr::value(trouble.map(|t| t.sentence.clone())))
+        .filter(message::Column::Id.eq(message_id))
+        // An echo may have settled it meanwhile, and stands.
+        .filter(message::Column::Status.is_in(["queued", "sending"]))
+        .exec(db)
+        .await?;
+    Ok(())
+}
+
+/// Meta has it, under this id. Counts the usage once, merges an echo that was stored as somebody else's message, and keeps
+/// apart a foreign echo that was taken for ours because its words were the same.
+pub async fn sent(
+    db: &impl ConnectionTrait,
+    message_id: Uuid,
+    mid: &str,
+    at: Option<Millis>,
+    now: Millis,
+) -> Result<(), DbErr> {
+    let Some(message) = message::Entity::find_by_id(message_id).one(db).await? else { return Ok(()) };
+    if message.direction != "outbound" {
+        return Ok(());
+    }
+    let taken_by = message::Entity::find()
+        .filter(message::Column::ConversationId.eq(message.conversation_id))
+        .filter(message::Column::ExternalId.eq(mid))
+        .filter(message::Column::Id.ne(message_id))
+        .one(db)
+        .await?;
+    if let Some(echo) = &taken_by {
+        message::Entity::delete_by_id(echo.id).exec(db).await?;
+    }
+    message::Entity::update_many()
+        .col_expr(message::Column::ExternalId, Expr::value(Some(mid)))
+        .col_expr(message::Column::Status, Expr::value("sent"))
+        .col_expr(message::Column::ErrorClass, Expr::value(None::<String>))
+        .col_expr(message::Column::ErrorCode, Expr::value(None::<String>))
+        .col_expr(message::Column::ErrorMessage, Expr::value(None::<String>))
+        .col_expr(
+            message::Column::SentAt,
+            Expr::value(taken_by.map(|echo| echo.sent_at).or(at).unwrap_or(message.sent_at)),
+        )
+        .filter(message::Column::Id.eq(message_id))
+        .exec(db)
+        .await?;
+    if let Some(other) = message.external_id.as_deref().filter(|other| *other != mid) {
+        let foreign = message::Model {
+            id: new_id(now),
+            external_id: Some(other.to_owned()),
+            origin: "external".to_owned(),
+            answers_id: None,
+            status: Some("sent".to_owned()),
+            ..message.clone()
+        };
+        message::Entity::insert(foreign.into_active_model()).exec_without_returning(db).await?;
+    }
+    if message.status.as_deref() != Some("sent") {
+        usage::add(db, message.organization_id, "messages_sent", 1, now).await?;
+        if message.origin == "auto" {
+            usage::add(db, message.organization_id, "auto_replies", 1, now).await?;
+        }
+    }
+    crate::inbox::refresh(db, &BTreeSet::from([message.conversation_id])).await
+}
+
+/// The account's token does not work any more: sending waits, messages keep arriving. True when this is news.
+pub async fn needs_reconnect(tx: &Tx, connection_id: Uuid, reason: &str, now: Millis) -> Result<bool, DbErr> {
+    change_status(tx, connection_id, &["active"], "needs_reconnect", reason, now).await
+}
+
+/// Meta has restricted the account. True when this is news.
+pub async fn restricted(tx: &Tx, connection_id: Uuid, reason: &str, now: Millis) -> Result<bool, DbErr> {
+    change_status(tx, connection_id, &["active", "needs_reconnect"], "restricted", reason, now).await
+}
+
+async fn change_status(
+    tx: &Tx,
+    connection_id: Uuid,
+    from: &[&str],
+    to: &str,
+    reason: &str,
+    now: Millis,
+) -> Result<bool, DbErr> {
+    let changed = connection::Entity::update_many()
+        .col_expr(connection::Column::Status, Expr::value(to))
+        .col_expr(connection::Column::StatusReason, Expr::value(Some(reason)))
+        .col_expr(connection::Column::UpdatedAt, Expr::value(now))
+        .filter(connection::Column::Id.eq(connection_id))
+        .filter(connection::Column::Status.is_in(from.iter().copied()))
+        .exec(tx.conn())
+        .await?;
+    Ok(changed.rows_affected == 1)
+}

@@ -1,0 +1,151 @@
+//! The list of job kinds, and what a kind is. Each kind has a file of its own with payload, policy, handler and tests; a kind
+//! that is not in this list does not exist.
+
+pub mod ledger_prune;
+pub mod message_reconcile;
+pub mod message_send;
+pub mod reply_auto;
+pub mod webhook_process;
+
+use crate::ledger::Ledger;
+use crate::ledger::settle::SettleError;
+use crate::outcome::{Decision, Failure, Outcome};
+use crate::policy::Policy;
+use crate::queue::Queue;
+use domain::clock::{HOUR, Millis};
+use domain::db::Tx;
+use entities::job::Model as Job;
+use futures::future::BoxFuture;
+use sea_orm::DbErr;
+use uuid::Uuid;
+
+/// What a program can run, and what recurs in it.
+#[derive(Clone, Copy, Debug)]
+pub struct Catalogue {
+    /// Every kind.
+    pub kinds: &'static [&'static Kind],
+    /// What recurs, and how often.
+    pub schedules: &'static [(&'static Kind, Millis)],
+}
+
+/// The product's kinds.
+pub const CATALOGUE: Catalogue = Catalogue {
+    kinds: &[
+        &webhook_process::KIND,
+        &reply_auto::KIND,
+        &message_send::KIND,
+        &message_reconcile::KIND,
+        &ledger_prune::KIND,
+    ],
+    schedules: &[(&ledger_prune::KIND, HOUR)],
+};
+
+impl Catalogue {
+    /// The kind of this name.
+    pub fn kind(&self, name: &str) -> Option<&'static Kind> {
+        self.kinds.iter().copied().find(|kind| kind.name == name)
+    }
+}
+
+/// A kind of job.
+#[derive(Debug)]
+pub struct Kind {
+    /// As stored and shown, e.g. `webhook.process`.
+    pub name: &'static str,
+    /// Where its jobs wait.
+    pub queue: Queue,
+    /// How often and how long it is tried.
+    pub policy: Policy,
+    /// What it does.
+    pub run: Run,
+    /// What follows when its worker died.
+    pub on_lapse: LapseFn,
+}
+
+/// A handler of one job.
+pub type RunOne = for<'a> fn(&'a Ledger, &'a Job) -> BoxFuture<'a, Result<Finish, HandlerError>>;
+/// A handler of many jobs at once: settles what it can in the transactions of their effects, and returns the outcomes of
+/// the jobs that it has not settled.
+pub type RunBatch = for<'a> fn(&'a Ledger, &'a [Job]) -> BoxFuture<'a, Vec<(Uuid, Outcome)>>;
+/// Decides on a lapsed job, with effects in the transaction given.
+pub type LapseFn = for<'a> fn(&'a Ledger, &'a mut Tx, &'a Job) -> BoxFuture<'a, Result<Lapse, DbErr>>;
+
+/// How a kind runs.
+#[derive(Debug)]
+pub enum Run {
+    /// Each job by itself.
+    One(RunOne),
+    /// Many at once.
+    Batch(RunBatch),
+}
+
+/// What a handler has done.
+#[derive(Debug)]
+pub enum Finish {
+    /// Settled the job itself, in the transaction of its effects.
+    Settled,
+    /// Had no effects of its own (or has committed them): settle it so.
+    Outcome(Outcome),
+}
+
+/// Why a handler did not finish.
+#[derive(Debug, thiserror::Error)]
+pub enum HandlerError {
+    /// Its transaction could not settle the job.
+    #[error(transparent)]
+    Settle(#[from] SettleError),
+    /// Anything else: the job is tried again.
+    #[error("{}", .0.message)]
+    Failure(Failure),
+}
+
+impl HandlerError {
+    pub(crate) fn failure(&self) -> Failure {
+        match self {
+            Self::Failure(failure) => failure.clone(),
+            Self::Settle(error) => Failure::new("database", error.to_string()),
+        }
+    }
+}
+
+impl From<DbErr> for HandlerError {
+    fn from(error: DbErr) -> Self {
+        Self::Settle(error.into())
+    }
+}
+
+/// What follows a lapsed lease.
+#[derive(Debug)]
+pub enum Lapse {
+    /// Run it again; three lapses while alone make it poison.
+    RunAgain,
+    /// Final as decided.
+    Settle(Decision),
+}
+
+/// For kinds whose effects are all in their settling transaction.
+pub fn run_again<'a>(_: &'a Ledger, _: &'a mut Tx, _: &'a Job) -> BoxFuture<'a, Result<Lapse, DbErr>> {
+    Box::pin(async { Ok(Lapse::RunAgain) })
+}
+
+/// A payload this program cannot read will not become readable by waiting.
+pub(crate) fn payload<T: serde::de::DeserializeOwned>(job: &Job) -> Result<T, Finish> {
+    serde_json::from_str(&job.payload).map_err(|error| {
+        Finish::Outcome(Outcome::Discard(Failure::new("internal", format!("The payload cannot be read: {error}"))))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_unique_and_found() {
+        let kinds = CATALOGUE.kinds;
+        for (at, one) in kinds.iter().enumerate() {
+            assert_eq!(CATALOGUE.kind(one.name).map(|k| k.name), Some(one.name));
+            assert!(kinds[at + 1..].iter().all(|other| other.name != one.name));
+        }
+        assert!(CATALOGUE.kind("nonsense").is_none());
+    }
+}

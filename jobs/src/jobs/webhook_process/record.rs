@@ -1,0 +1,192 @@
+//! The record of a delivery: to whom each event was routed, what became of it, and when the raw body may go.
+//! A body is kept only while an event of it has found no connection.
+
+use super::{Parcel, platform_of};
+use domain::clock::Millis;
+use domain::db::Tx;
+use domain::inbox::store::{Outcome, Recorded};
+use entities::{connection, delivery, delivery_event};
+use meta::webhook::Event;
+use sea_orm::sea_query::{Expr, OnConflict};
+use sea_orm::{ActiveValue::Set, ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QuerySelect};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use uuid::Uuid;
+
+const CHUNK: usize = 500;
+
+/// An event with what became of it.
+pub(super) struct Done {
+    pub delivery_id: Uuid,
+    pub index: u32,
+    pub kind: &'static str,
+    pub account: String,
+    pub owner: Option<(Uuid, Uuid)>,
+    pub recorded: Recorded,
+}
+
+impl Done {
+    pub(super) fn new(
+        delivery_id: Uuid,
+        event: &Event,
+        connection: Option<&connection::Model>,
+        recorded: Recorded,
+    ) -> Self {
+        Self {
+            delivery_id,
+            index: event.index,
+            kind: event.kind(),
+            account: event.account_id.chars().take(100).collect(),
+            owner: connection.map(|connection| (connection.organization_id, connection.id)),
+            recorded,
+        }
+    }
+}
+
+/// The accounts that events are addressed to.
+pub(super) struct Routes(HashMap<(&'static str, String), connection::Model>);
+
+impl Routes {
+    /// Looks up the active owner of every account named.
+    pub(super) async fn find<'a>(
+        tx: &Tx,
+        events: impl Iterator<Item = (Option<&'a str>, &'a Event)>,
+    ) -> Result<Self, DbErr> {
+        let mut wanted: BTreeMap<&'static str, BTreeSet<&str>> = BTreeMap::new();
+        for (object, event) in events {
+            if let Some(platform) = platform_of(object) {
+                wanted.entry(platform).or_default().insert(&event.account_id);
+            }
+        }
+        let mut found = HashMap::new();
+        for (platform, ids) in wanted {
+            let ids: Vec<&str> = ids.into_iter().collect();
+            for chunk in ids.chunks(CHUNK) {
+                let rows = connection::Entity::find()
+                    .filter(connection::Column::Platform.eq(platform))
+                    .filter(connection::Column::ExternalId.is_in(chunk.iter().copied()))
+                    .filter(connection::Column::Status.ne("disconnected"))
+                    .all(tx.conn())
+                    .await?;
+                found.extend(rows.into_iter().map(|row| ((platform, row.external_id.clone()), row)));
+            }
+        }
+        Ok(Self(found))
+    }
+
+    /// The account of an event, or the outcome of an event that has none.
+    pub(super) fn of(&self, object: Option<&str>, event: &Event) -> Result<&connection::Model, Recorded> {
+        use meta::webhook::EventBody;
+        let Some(platform) = platform_of(object) else {
+            return Err(Recorded::plain(Outcome::Ignored, "not about Instagram or a Page"));
+        };
+        match &event.body {
+            EventBody::TestMessage => return Err(Recorded::plain(Outcome::Ignored, "a test from Meta's dashboard")),
+            EventBody::Malformed { reason } => {
+                return Err(Recorded::plain(Outcome::Failed, &format!("malformed: {reason}")));
+            }
+            _ => {}
+        }
+        self.0
+            .get(&(platform, event.account_id.clone()))
+            .ok_or_else(|| Recorded::plain(Outcome::Unrouted, "no connected account has this id"))
+    }
+}
+
+/// Events of these deliveries that need not be looked at again.
+pub(super) async fn final_events(
+    db: &impl ConnectionTrait,
+    deliveries: &[Uuid],
+) -> Result<HashMap<Uuid, HashSet<u32>>, DbErr> {
+    use delivery_event::Column as C;
+    let mut settled: HashMap<Uuid, HashSet<u32>> = HashMap::new();
+    for chunk in deliveries.chunks(CHUNK) {
+        let rows: Vec<(Uuid, i32)> = delivery_event::Entity::find()
+            .select_only()
+            .columns([C::DeliveryId, C::Idx])
+            .filter(C::DeliveryId.is_in(chunk.iter().copied()))
+            .filter(C::Outcome.is_not_in(["unrouted", "failed"]))
+            .into_tuple()
+            .all(db)
+            .await?;
+        for (delivery, index) in rows {
+            settled.entry(delivery).or_default().insert(u32::try_from(index).unwrap_or(u32::MAX));
+        }
+    }
+    Ok(settled)
+}
+
+/// Deliveries that still have their body and an event for this account that found no owner.
+pub(super) async fn unrouted_deliveries(tx: &Tx, object: &str, external_id: &str) -> Result<Vec<Uuid>, DbErr> {
+    use delivery_event::Column as C;
+    let waiting: Vec<Uuid> = delivery_event::Entity::find()
+        .select_only()
+        .column(C::DeliveryId)
+        .distinct()
+        .filter(C::AccountExternalId.eq(external_id))
+        .filter(C::Outcome.eq("unrouted"))
+        .into_tuple()
+        .all(tx.conn())
+        .await?;
+    let mut deliveries = Vec::with_capacity(waiting.len());
+    for chunk in waiting.chunks(CHUNK) {
+        let rows: Vec<Uuid> = delivery::Entity::find()
+            .select_only()
+            .column(delivery::Column::Id)
+            .filter(delivery::Column::Id.is_in(chunk.iter().copied()))
+            .filter(delivery::Column::Object.eq(object))
+            .filter(delivery::Column::Body.is_not_null())
+            .into_tuple()
+            .all(tx.conn())
+            .await?;
+        deliveries.extend(rows);
+    }
+    Ok(deliveries)
+}
+
+/// Writes the outcomes; one that was unrouted or failed before is replaced.
+pub(super) async fn outcomes(tx: &Tx, done: &[Done]) -> Result<(), DbErr> {
+    use delivery_event::Column as C;
+    let rows: Vec<_> = done
+        .iter()
+        .map(|one| delivery_event::ActiveModel {
+            delivery_id: Set(one.delivery_id),
+            idx: Set(i32::try_from(one.index).unwrap_or(i32::MAX)),
+            kind: Set(one.kind.to_owned()),
+            outcome: Set(one.recorded.outcome.as_str().to_owned()),
+            reason: Set(one.recorded.reason.clone()),
+            account_external_id: Set(Some(one.account.clone())),
+            organization_id: Set(one.owner.map(|(organization, _)| organization)),
+            connection_id: Set(one.owner.map(|(_, connection)| connection)),
+            message_id: Set(one.recorded.message_id),
+        })
+        .collect();
+    let conflict = OnConflict::columns([C::DeliveryId, C::Idx])
+        .update_columns([C::Kind, C::Outcome, C::Reason, C::OrganizationId, C::ConnectionId, C::MessageId])
+        .to_owned();
+    for chunk in rows.chunks(CHUNK) {
+        delivery_event::Entity::insert_many(chunk.to_vec())
+            .on_conflict(conflict.clone())
+            .exec_without_returning(tx.conn())
+            .await?;
+    }
+    Ok(())
+}
+
+/// Closes the delivery; its body goes unless an event may still find its account.
+pub(super) async fn close_delivery(tx: &Tx, parcel: &Parcel<'_>, unrouted: usize, now: Millis) -> Result<(), DbErr> {
+    use delivery::Column as C;
+    let count = |n: usize| i32::try_from(n).unwrap_or(i32::MAX);
+    let state = if parcel.malformed.is_some() { "malformed" } else { "processed" };
+    let mut update = delivery::Entity::update_many()
+        .col_expr(C::State, Expr::value(state))
+        .col_expr(C::Reason, Expr::value(parcel.malformed.clone()))
+        .col_expr(C::Object, Expr::value(parcel.object.as_ref().map(|name| name.chars().take(60).collect::<String>())))
+        .col_expr(C::EventsTotal, Expr::value(count(parcel.total)))
+        .col_expr(C::EventsUnrouted, Expr::value(count(unrouted)))
+        .col_expr(C::ProcessedAt, Expr::value(Some(now)));
+    if unrouted == 0 && parcel.malformed.is_none() {
+        update = update.col_expr(C::Body, Expr::value(None::<Vec<u8>>));
+    }
+    update.filter(C::Id.eq(parcel.delivery_id)).exec(tx.conn()).await?;
+    Ok(())
+}

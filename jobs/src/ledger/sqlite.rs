@@ -1,0 +1,74 @@
+//! The hot statements for SQLite. The index is named in each, so that its planner cannot choose another when statistics
+//! are missing or old; the literal state lists must stay those of the partial indexes in `migration`.
+
+/// Due jobs of one queue and priority that may run now, oldest first.
+/// Values: queue, priority, now, limit.
+pub const DUE: &str = "
+SELECT j.id FROM jobs AS j INDEXED BY jobs_claim
+WHERE j.queue = ?1 AND j.priority = ?2 AND j.run_at <= ?3
+  AND j.state IN ('scheduled', 'available', 'retryable', 'snoozed')
+  AND j.isolated = FALSE
+  AND NOT EXISTS (SELECT 1 FROM queues AS q WHERE q.name = ?1 AND q.paused = TRUE)
+  AND NOT EXISTS (SELECT 1 FROM holds AS h WHERE ?1 = 'send' AND h.subject = 'app' AND h.until_at > ?3)
+  AND (j.connection_id IS NULL
+       OR NOT EXISTS (SELECT 1 FROM holds AS h WHERE h.connection_id = j.connection_id AND h.until_at > ?3))
+  AND (j.lane IS NULL
+       OR NOT EXISTS (SELECT 1 FROM jobs AS o INDEXED BY jobs_lane
+                      WHERE o.lane = j.lane AND o.lane IS NOT NULL AND o.id <> j.id
+                        AND o.state IN ('scheduled', 'available', 'retryable', 'snoozed', 'running')
+                        AND (o.state = 'running' OR (o.id < j.id AND o.state <> 'scheduled'))))
+ORDER BY j.run_at, j.id LIMIT ?4";
+
+/// A due job that must run alone. Values: queue, now.
+pub const DUE_ISOLATED: &str = "
+SELECT j.id FROM jobs AS j INDEXED BY jobs_isolated
+WHERE j.isolated = TRUE AND j.state IN ('scheduled', 'available', 'retryable', 'snoozed')
+  AND j.queue = ?1 AND j.run_at <= ?2
+  AND NOT EXISTS (SELECT 1 FROM queues AS q WHERE q.name = ?1 AND q.paused = TRUE)
+  AND NOT EXISTS (SELECT 1 FROM holds AS h WHERE ?1 = 'send' AND h.subject = 'app' AND h.until_at > ?2)
+  AND (j.connection_id IS NULL
+       OR NOT EXISTS (SELECT 1 FROM holds AS h WHERE h.connection_id = j.connection_id AND h.until_at > ?2))
+  AND (j.lane IS NULL
+       OR NOT EXISTS (SELECT 1 FROM jobs AS o INDEXED BY jobs_lane
+                      WHERE o.lane = j.lane AND o.lane IS NOT NULL AND o.id <> j.id
+                        AND o.state IN ('scheduled', 'available', 'retryable', 'snoozed', 'running')
+                        AND (o.state = 'running' OR (o.id < j.id AND o.state <> 'scheduled'))))
+ORDER BY j.run_at, j.id LIMIT 1";
+
+/// Which of the jobs handed over by id may run now. Values: a JSON array of ids in hex, queue, now.
+pub const DUE_BY_ID: &str = "
+SELECT j.id FROM jobs AS j
+WHERE j.id IN (SELECT unhex(value) FROM json_each(?1)) AND j.queue = ?2 AND j.run_at <= ?3
+  AND j.state IN ('scheduled', 'available', 'retryable', 'snoozed')
+  AND j.isolated = FALSE
+  AND NOT EXISTS (SELECT 1 FROM queues AS q WHERE q.name = ?2 AND q.paused = TRUE)
+  AND NOT EXISTS (SELECT 1 FROM holds AS h WHERE ?2 = 'send' AND h.subject = 'app' AND h.until_at > ?3)
+  AND (j.connection_id IS NULL
+       OR NOT EXISTS (SELECT 1 FROM holds AS h WHERE h.connection_id = j.connection_id AND h.until_at > ?3))
+  AND (j.lane IS NULL
+       OR NOT EXISTS (SELECT 1 FROM jobs AS o INDEXED BY jobs_lane
+                      WHERE o.lane = j.lane AND o.lane IS NOT NULL AND o.id <> j.id
+                        AND o.state IN ('scheduled', 'available', 'retryable', 'snoozed', 'running')
+                        AND (o.state = 'running' OR (o.id < j.id AND o.state <> 'scheduled'))))";
+
+/// Takes the jobs named. Values: now, lease end, worker, a JSON array of ids in hex.
+pub const TAKE: &str = "
+UPDATE jobs SET state = 'running', attempt = attempt + 1, fence = fence + 1,
+                started_at = ?1, lease_until = ?2, worker = ?3
+WHERE id IN (SELECT unhex(value) FROM json_each(?4))
+  AND state IN ('scheduled', 'available', 'retryable', 'snoozed')
+RETURNING *";
+
+/// Renews what this worker still holds. Values: lease end, worker, a JSON array of ids in hex.
+pub const RENEW: &str = "
+UPDATE jobs SET lease_until = ?1
+WHERE id IN (SELECT unhex(value) FROM json_each(?3)) AND worker = ?2 AND state = 'running'
+RETURNING id, fence";
+
+/// Running jobs whose lease has lapsed. Values: now, limit.
+pub const LAPSED: &str = "
+SELECT * FROM jobs INDEXED BY jobs_running WHERE state = 'running' AND lease_until < ?1 ORDER BY lease_until LIMIT ?2";
+
+/// Running jobs of a worker. Values: worker.
+pub const RUNNING_OF: &str =
+    "SELECT count(*) FROM jobs INDEXED BY jobs_running WHERE state = 'running' AND worker = ?1";

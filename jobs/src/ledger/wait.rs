@@ -1,0 +1,55 @@
+//! Waits for a job to become final: woken at once when it finishes in this process, polled for across processes, and
+//! bounded, so that a request that waits answers in time.
+
+use super::Ledger;
+use entities::job::{self, Model as Job};
+use sea_orm::{DbErr, EntityTrait};
+use std::time::Duration;
+use tokio::sync::broadcast;
+use tokio::time::{Instant, timeout_at};
+use uuid::Uuid;
+
+/// States that no longer change by themselves.
+pub const FINAL: [&str; 3] = ["completed", "discarded", "cancelled"];
+const POLL: Duration = Duration::from_millis(250);
+
+/// Tells who waits that a job became final in this process.
+#[derive(Clone, Debug)]
+pub struct Finished(broadcast::Sender<Uuid>);
+
+impl Default for Finished {
+    fn default() -> Self {
+        Self(broadcast::channel(1_024).0)
+    }
+}
+
+impl Finished {
+    /// Says that a job may have become final.
+    pub fn announce(&self, id: Uuid) {
+        // Nobody listening is the usual case.
+        let _nobody_waits = self.0.send(id);
+    }
+}
+
+/// The job once it is final, or `None` when it is not after `limit` (or does not exist).
+pub async fn wait_for(ledger: &Ledger, id: Uuid, limit: Duration) -> Result<Option<Job>, DbErr> {
+    let mut finished = ledger.finished().0.subscribe();
+    let deadline = Instant::now() + limit;
+    loop {
+        let row = job::Entity::find_by_id(id).one(ledger.context().db.read()).await?;
+        if row.as_ref().is_some_and(|job| FINAL.contains(&job.state.as_str())) {
+            return Ok(row);
+        }
+        let next_look = (Instant::now() + POLL).min(deadline);
+        loop {
+            match timeout_at(next_look, finished.recv()).await {
+                // Too many at once: ours may have been among them.
+                Ok(Ok(done)) if done != id => {}
+                _ => break,
+            }
+        }
+        if Instant::now() >= deadline {
+            return Ok(None);
+        }
+    }
+}

@@ -1,0 +1,193 @@
+//! The worker processes' life: one apalis worker a queue, and beside them the upkeep that renews leases, shows a sign of
+//! life, deals with lapsed leases and enqueues what has fallen due.
+
+use crate::backend::{Batch, Claimer, Gate, LedgerBackend};
+use crate::jobs::Run;
+use crate::ledger::{Ledger, lapse, lease, schedule};
+use crate::queue::Queue;
+use crate::run;
+use apalis::prelude::*;
+use domain::clock::Millis;
+use entities::worker;
+use sea_orm::sea_query::OnConflict;
+use sea_orm::{ActiveValue::Set, DbErr, EntityTrait};
+use std::time::Duration;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+/// A sign of life is shown at least this often; readiness calls a worker dead after three of them.
+pub const BEAT: Duration = Duration::from_secs(5);
+
+/// The running workers of this process.
+#[derive(Debug)]
+pub struct Workers {
+    ledger: Ledger,
+    stopping: CancellationToken,
+    upkeep_stopping: CancellationToken,
+    monitor: JoinHandle<()>,
+    upkeep: JoinHandle<()>,
+}
+
+impl Workers {
+    /// Starts a worker for every queue.
+    pub fn start(ledger: &Ledger) -> Self {
+        let stopping = CancellationToken::new();
+        let upkeep_stopping = CancellationToken::new();
+        let monitor = tokio::spawn(monitor(ledger.clone(), stopping.clone()));
+        let upkeep = tokio::spawn(upkeep(ledger.clone(), upkeep_stopping.clone()));
+        tracing::info!(worker = ledger.worker(), "workers started");
+        Self { ledger: ledger.clone(), stopping, upkeep_stopping, monitor, upkeep }
+    }
+
+    /// Claims nothing more and lets running jobs finish, for at most `limit`. What has not finished by then keeps its lease
+    /// and is dealt with when that lapses.
+    pub async fn stop(self, limit: Duration) {
+        self.stopping.cancel();
+        let drained = async {
+            while !self.ledger.in_flight().is_empty() {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        if tokio::time::timeout(limit, drained).await.is_err() {
+            tracing::warn!(
+                jobs = self.ledger.in_flight().len(),
+                "stopping with jobs still running; their leases will lapse"
+            );
+        }
+        self.monitor.abort();
+        self.upkeep_stopping.cancel();
+        let _ended = tokio::time::timeout(Duration::from_secs(2), self.upkeep).await;
+        let at = self.ledger.now();
+        if let Err(error) = beat(&self.ledger, at, at, "stopped").await {
+            tracing::warn!(%error, "the last sign of life could not be written");
+        }
+        tracing::info!("workers stopped");
+    }
+}
+
+fn slots(ledger: &Ledger, queue: Queue) -> usize {
+    let slots = ledger.settings().slots;
+    match queue {
+        Queue::Interactive => slots.interactive,
+        Queue::Webhooks => slots.webhooks,
+        Queue::Send => slots.send,
+        Queue::Maintenance => slots.maintenance,
+    }
+}
+
+async fn monitor(ledger: Ledger, stopping: CancellationToken) {
+    let gate = Gate::default();
+    let mut monitor = Monitor::new();
+    for queue in Queue::ALL {
+        let claimer = Claimer {
+            ledger: ledger.clone(),
+            queue,
+            slots: slots(&ledger, queue),
+            batch: if queue == Queue::Webhooks { ledger.settings().webhook_batch } else { 1 },
+            gate: gate.clone(),
+            stopping: stopping.clone(),
+        };
+        monitor = monitor.register(move |restart| {
+            if restart > 0 {
+                std::thread::sleep(crate::backend::RESTART_PAUSE);
+            }
+            WorkerBuilder::new(format!("{}-{}-{restart}", claimer.ledger.worker(), queue.as_str()).as_str())
+                .backend(LedgerBackend::new(claimer.clone()))
+                .data(claimer.ledger.clone())
+                .concurrency(claimer.slots)
+                .parallelize(tokio::spawn)
+                .build(run_batch)
+        });
+    }
+    let result = monitor
+        .should_restart(|_, error| {
+            tracing::error!(%error, "an apalis worker ended and is made anew");
+            true
+        })
+        .run_with_signal(async move {
+            stopping.cancelled().await;
+            Ok::<(), std::io::Error>(())
+        })
+        .await;
+    if let Err(error) = result {
+        tracing::error!(%error, "the workers' monitor ended with an error");
+    }
+}
+
+/// Runs a batch; always `Ok` to apalis, for what became of each job is in the ledger.
+async fn run_batch(batch: Batch, ledger: Data<Ledger>) -> Result<(), BoxDynError> {
+    let Some(kind) = batch.jobs.first().and_then(|(job, _)| ledger.kind(&job.kind)) else {
+        run::unknown_kinds(&ledger, &batch.jobs).await;
+        return Ok(());
+    };
+    match kind.run {
+        // One queue may hold several kinds; only whole-batch kinds share a batch.
+        Run::Batch(_) => run::batch(&ledger, &batch.jobs).await,
+        Run::One(_) => {
+            for (job, lease) in &batch.jobs {
+                run::one(&ledger, job, lease).await;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Renews first and sweeps after: after a pause of the database this process keeps what it still works on.
+async fn upkeep(ledger: Ledger, stopping: CancellationToken) {
+    let settings = ledger.settings().clone();
+    let renew_every = (settings.lease / 3).min(BEAT);
+    let started_at = ledger.now();
+    let mut next_renewal = tokio::time::Instant::now();
+    while !stopping.is_cancelled() {
+        let turn = async {
+            if tokio::time::Instant::now() >= next_renewal {
+                lease::renew(&ledger, ledger.lease_until()).await?;
+                beat(&ledger, started_at, ledger.now(), "running").await?;
+                next_renewal = tokio::time::Instant::now() + renew_every;
+            }
+            let lapsed = lapse::sweep(&ledger, ledger.now()).await?;
+            let due = schedule::run_due(&ledger, ledger.now()).await?;
+            if lapsed + due > 0 {
+                Queue::ALL.iter().for_each(|queue| ledger.bell().ring(*queue));
+            }
+            Ok::<(), DbErr>(())
+        };
+        if let Err(error) = turn.await {
+            tracing::error!(%error, "upkeep of the ledger failed; trying again");
+        }
+        tokio::select! {
+            () = tokio::time::sleep(settings.tick.min(renew_every)) => {}
+            () = stopping.cancelled() => {}
+        }
+    }
+}
+
+async fn beat(ledger: &Ledger, started_at: Millis, now: Millis, state: &str) -> Result<(), DbErr> {
+    let slots: serde_json::Map<_, _> =
+        Queue::ALL.iter().map(|queue| (queue.as_str().to_owned(), slots(ledger, *queue).into())).collect();
+    let row = worker::ActiveModel {
+        id: Set(ledger.worker().to_owned()),
+        host: Set(host_name()),
+        pid: Set(i32::try_from(std::process::id()).unwrap_or_default()),
+        version: Set(env!("CARGO_PKG_VERSION").to_owned()),
+        queues: Set(serde_json::Value::from(slots).to_string()),
+        state: Set(state.to_owned()),
+        started_at: Set(started_at),
+        beat_at: Set(now),
+    };
+    let conflict = OnConflict::column(worker::Column::Id)
+        .update_columns([worker::Column::State, worker::Column::BeatAt])
+        .to_owned();
+    let insert = worker::Entity::insert(row).on_conflict(conflict);
+    insert.exec_without_returning(ledger.context().db.write()).await.map(|_| ())
+}
+
+/// The machine's name, for people who look at workers.
+pub(crate) fn host_name() -> String {
+    std::fs::read_to_string("/proc/sys/kernel/hostname")
+        .ok()
+        .or_else(|| std::env::var("HOSTNAME").ok())
+        .map(|name| name.trim().chars().filter(|c| c.is_ascii_alphanumeric() || *c == '-').take(40).collect())
+        .filter(|name: &String| !name.is_empty())
+        .unwrap_or_else(|| "host".to_owned())
+}
