@@ -1,0 +1,135 @@
+//! Workers that die or stand still: the job runs again, its companions pay nothing, and a late worker changes nothing.
+
+use crate::harness::{Bench, SCRIPTED};
+use entities::job::Model as Job;
+use jobs::ledger::claim::{self, Claim};
+use jobs::ledger::enqueue::NewJob;
+use jobs::ledger::lapse::sweep;
+use jobs::ledger::settle::{SettleError, settle};
+use jobs::outcome::{Outcome, decide};
+use serde_json::json;
+use std::time::Duration;
+
+const LEASE: i64 = 60_000;
+
+/// What a worker that is about to die has claimed.
+async fn claim_as(bench: &Bench, worker: &str, limit: usize) -> Vec<Job> {
+    let now = bench.ledger.now();
+    let claim = Claim { queue: SCRIPTED.queue, worker, now, lease_until: now + LEASE, limit };
+    let db = &bench.ledger.context().db;
+    let mut jobs = claim::due(db, claim).await.unwrap();
+    if jobs.is_empty() {
+        jobs = claim::isolated(db, claim).await.unwrap();
+    }
+    jobs
+}
+
+async fn die(bench: &Bench) {
+    bench.clock.advance(LEASE + 1);
+    sweep(&bench.ledger, bench.ledger.now()).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dead_workers_job_runs_again_with_its_try_counted() {
+    let bench = Bench::new().await;
+    let id = bench.script(json!({})).await;
+    assert_eq!(claim_as(&bench, "dead", 9).await.len(), 1);
+    assert_eq!(claim_as(&bench, "other", 9).await.len(), 0, "a lease keeps it");
+    assert_eq!(sweep(&bench.ledger, bench.ledger.now()).await.unwrap(), 0, "not before the lease is over");
+    die(&bench).await;
+    let workers = bench.work();
+    let job = bench.until(id, "completed").await;
+    assert_eq!((job.attempt, job.lapses, job.isolated), (2, 1, true));
+    let attempts = bench.attempts(id).await;
+    assert_eq!((attempts[0].outcome.as_str(), attempts[0].worker.as_deref()), ("lapsed", Some("dead")));
+    workers.stop(Duration::from_secs(5)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn poison_is_discarded_after_three_lapses_alone_and_its_mates_are_not() {
+    let bench = Bench::new().await;
+    let poison = bench.script(json!({ "name": "poison" })).await;
+    let mut mates = Vec::new();
+    for _ in 0..4 {
+        mates.push(bench.script(json!({})).await);
+    }
+    assert_eq!(claim_as(&bench, "w0", 9).await.len(), 5);
+    die(&bench).await;
+    for id in mates.iter().chain([&poison]) {
+        let job = bench.job(*id).await;
+        assert_eq!((job.state.as_str(), job.lapses, job.max_attempts), ("available", 0, 9), "in company it proves nothing");
+    }
+    // From now on each is claimed alone; the mates succeed, the poison brings its worker down each time.
+    for life in 1..=3 {
+        loop {
+            let jobs = claim_as(&bench, &format!("w{life}"), 9).await;
+            assert_eq!(jobs.len(), 1, "alone");
+            if jobs[0].id == poison {
+                break;
+            }
+            let tx = bench.ledger.context().db.begin().await.unwrap();
+            let decision = decide(&jobs[0], Outcome::Completed(json!({})), bench.ledger.now(), 0.5);
+            settle(&tx, &jobs[0], &decision, bench.ledger.now()).await.unwrap();
+            tx.commit().await.unwrap();
+        }
+        die(&bench).await;
+    }
+    let job = bench.job(poison).await;
+    assert_eq!((job.state.as_str(), job.error_class.as_deref(), job.lapses), ("discarded", Some("poison"), 3));
+    for id in mates {
+        let job = bench.job(id).await;
+        assert_eq!((job.state.as_str(), job.attempt), ("completed", 2));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_that_wakes_too_late_changes_nothing() {
+    let bench = Bench::new().await;
+    let id = bench.script(json!({})).await;
+    let stale = claim_as(&bench, "asleep", 9).await.remove(0);
+    die(&bench).await;
+    let fresh = claim_as(&bench, "awake", 9).await.remove(0);
+    assert_eq!(fresh.fence, stale.fence + 2, "the lapse and the claim have each moved the fence");
+    let now = bench.ledger.now();
+    let late = decide(&stale, Outcome::Completed(json!({ "by": "asleep" })), now, 0.5);
+    let tx = bench.ledger.context().db.begin().await.unwrap();
+    assert!(matches!(settle(&tx, &stale, &late, now).await, Err(SettleError::Overtaken)));
+    drop(tx);
+    let in_time = decide(&fresh, Outcome::Completed(json!({ "by": "awake" })), now, 0.5);
+    let tx = bench.ledger.context().db.begin().await.unwrap();
+    settle(&tx, &fresh, &in_time, now).await.unwrap();
+    tx.commit().await.unwrap();
+    assert_eq!(bench.job(id).await.result.as_deref(), Some(r#"{"by":"awake"}"#));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_living_worker_keeps_its_lease_however_long_the_job_takes() {
+    let bench = Bench::with(jobs::LedgerSettings { lease: Duration::from_millis(90), ..crate::harness::settings() }).await;
+    let workers = bench.work();
+    let id = bench.script(json!({ "sleep": 250 })).await;
+    bench.until(id, "running").await;
+    // The clock runs on in steps shorter than a lease, as real time would.
+    for _ in 0..20 {
+        bench.clock.advance(20);
+        tokio::time::sleep(Duration::from_millis(15)).await;
+    }
+    let job = bench.until(id, "completed").await;
+    assert_eq!((job.attempt, job.lapses), (1, 0));
+    workers.stop(Duration::from_secs(5)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cancelled_job_stops_running_and_settles_nothing() {
+    let bench = Bench::with(jobs::LedgerSettings { lease: Duration::from_millis(150), ..crate::harness::settings() }).await;
+    let workers = bench.work();
+    let id = bench.enqueue(NewJob::new(&SCRIPTED, json!({ "sleep": 280, "log": "cancel" }))).await.unwrap();
+    bench.until(id, "running").await;
+    let tx = bench.ledger.context().db.begin().await.unwrap();
+    assert!(jobs::ledger::operate::cancel(&tx, id, bench.ledger.now()).await.unwrap());
+    tx.commit().await.unwrap();
+    tokio::time::sleep(Duration::from_millis(400)).await;
+    let job = bench.job(id).await;
+    assert_eq!((job.state.as_str(), job.result), ("cancelled", None));
+    assert_eq!(crate::harness::runs_of("cancel").len(), 1, "it was stopped before its end");
+    workers.stop(Duration::from_secs(5)).await;
+}

@@ -1,0 +1,8 @@
+//! The ledger against a real SQLite file, and the product's jobs against the sandbox.
+
+mod harness;
+mod lanes;
+mod lapse;
+mod operate;
+mod outcomes;
+mod schedule;
