@@ -113,6 +113,10 @@ impl Config {
         if self.batch.is_some_and(|batch| !(1..=1000).contains(&batch.max_events)) {
             return Some("batch.maxEvents must be 1 to 1000".to_owned());
         }
+        let waits = [self.echo_delay_ms, self.answer_budget_ms, self.batch.map_or(0, |batch| batch.max_ms)];
+        if waits.into_iter().any(|ms| ms > 86_400_000) {
+            return Some("no wait is longer than a day in milliseconds".to_owned());
+        }
         if !(1..=1024).contains(&self.delivery_concurrency) {
             return Some("deliveryConcurrency must be 1 to 1024".to_owned());
         }

@@ -73,10 +73,7 @@ pub(crate) fn save_account(world: &mut World, input: &Input) -> Answer {
         }
     }
     let index = existing.unwrap_or_else(|| {
-        let id = wanted.id.clone().unwrap_or_else(|| match platform {
-            Platform::Instagram => world.ids.instagram_account(),
-            Platform::Facebook => world.ids.page(),
-        });
+        let id = wanted.id.clone().unwrap_or_else(|| free_account_id(world, platform));
         world.accounts.add(Account::new(id, platform))
     });
     set_login(world, index, login, page, wanted.access_token);
@@ -90,6 +87,29 @@ pub(crate) fn save_account(world: &mut World, input: &Input) -> Answer {
         None => {}
     }
     Ok((201, world.accounts.to_json(index)))
+}
+
+/// A new id; a test may have chosen the one that would come next.
+fn free_account_id(world: &mut World, platform: Platform) -> String {
+    loop {
+        let id = match platform {
+            Platform::Instagram => world.ids.instagram_account(),
+            Platform::Facebook => world.ids.page(),
+        };
+        if world.accounts.find(&id).is_none() {
+            return id;
+        }
+    }
+}
+
+fn free_customer_id(world: &mut World, account: usize) -> String {
+    loop {
+        let instagram = world.accounts.get(account).is_instagram();
+        let id = if instagram { world.ids.instagram_person() } else { world.ids.messenger_person() };
+        if world.accounts.get(account).person(&id).is_none() {
+            return id;
+        }
+    }
 }
 
 fn page_named(world: &World, id: &str, platform: Platform) -> Result<usize, ControlError> {
@@ -114,7 +134,7 @@ fn set_login(world: &mut World, index: usize, login: Login, page: Option<usize>,
     let mut owner = index;
     if instagram && login == Login::Facebook {
         let page = page.or(world.accounts.get(index).page).unwrap_or_else(|| {
-            let mut page = Account::new(world.ids.page(), Platform::Facebook);
+            let mut page = Account::new(free_account_id(world, Platform::Facebook), Platform::Facebook);
             page.logins.push(Login::Facebook);
             world.accounts.add(page)
         });
@@ -149,13 +169,7 @@ struct CustomerInput {
 pub(crate) fn save_customer(world: &mut World, input: &Input) -> Answer {
     let wanted: CustomerInput = input.json()?;
     let account = input::account(world, &wanted.account_id)?;
-    let id = wanted.id.unwrap_or_else(|| {
-        if world.accounts.get(account).is_instagram() {
-            world.ids.instagram_person()
-        } else {
-            world.ids.messenger_person()
-        }
-    });
+    let id = wanted.id.unwrap_or_else(|| free_customer_id(world, account));
     let place = input::place_or_new(world, &wanted.account_id, &id)?;
     let person = world.accounts.person_mut(place);
     person.name = wanted.name.or_else(|| person.name.take());

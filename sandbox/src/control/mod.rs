@@ -26,7 +26,7 @@ const PAGE: &str = include_str!("page.html");
 pub(crate) async fn answer(shared: &Arc<Shared>, request: &Request, body: &[u8]) -> Response {
     let path = request.original_uri().path();
     let input = Input::new(request, body);
-    let path = path.trim_start_matches("/sandbox").trim_matches('/');
+    let path = path.strip_prefix("/sandbox").unwrap_or_default().trim_matches('/');
     if path.is_empty() && request.method() == "GET" {
         return Response::builder()
             .content_type("text/html; charset=utf-8")

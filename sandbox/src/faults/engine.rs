@@ -71,6 +71,9 @@ pub(crate) struct Faults {
     fired: BTreeMap<&'static str, u64>,
 }
 
+/// The largest number a parameter takes: a day in milliseconds.
+const LARGEST: u64 = 86_400_000;
+
 /// Spent faults stay in the list to be read, up to this many.
 const KEPT: usize = 500;
 
@@ -90,9 +93,13 @@ impl Faults {
                     known.join(", ")
                 )));
             };
-            let fits = if default.is_u64() { value.is_u64() } else { value.is_string() };
+            let fits = if default.is_u64() {
+                value.as_u64().is_some_and(|number| number <= LARGEST)
+            } else {
+                value.is_string()
+            };
             if !fits {
-                return Err(Refused::Invalid(format!("parameter {key} is like {default}")));
+                return Err(Refused::Invalid(format!("parameter {key} is like {default}, at most {LARGEST}")));
             }
             params.insert(key, value);
         }

@@ -28,6 +28,8 @@ async fn misuse_is_told() {
         ("clock", json!({"advanceSeconds": 1e300}), 422),
         ("faults", json!({"name": "transient", "rate": 2}), 422),
         ("faults", json!({"name": "slow_answer", "params": {"sec": 1}}), 422),
+        ("faults", json!({"name": "delay", "params": {"ms": u64::MAX}}), 422),
+        ("settings", json!({"echoDelayMs": u64::MAX}), 422),
         ("deliver", json!({}), 422),
         ("deliver", json!({"body": {}, "times": 1_000_000}), 422),
         ("nothing", json!({}), 404),
@@ -109,15 +111,31 @@ async fn one_account_with_both_logins() {
     assert_eq!(dm["deliveryIds"].as_array().unwrap().len(), 2);
     let got = h.receiver.wait(2).await;
     assert_ne!(got[0].sha256, got[1].sha256);
-    let page = Pairish(both["pageAccessToken"].as_str().unwrap());
+    let page_token = both["pageAccessToken"].as_str().unwrap();
     let body = json!({"recipient": {"id": ig.customer}, "message": {"text": "via page"}}).to_string();
-    let request = h.http.post(format!("{}/facebook-graph/v25.0/me/messages", h.base)).bearer_auth(page.0);
+    let request = h.http.post(format!("{}/facebook-graph/v25.0/me/messages", h.base)).bearer_auth(page_token);
     assert_eq!(h.raw(request.header("content-type", "application/json").body(body)).await.status, 200);
     let counters = h.counters().await;
     assert_eq!(counters["repliesByInbound"]["histogram"], json!({"1": 1}));
 }
 
-struct Pairish<'a>(&'a str);
+#[tokio::test]
+async fn chosen_ids_do_not_collide_with_made_ones() {
+    let h = Harness::start().await;
+    let made = h.instagram().await;
+    let next = |id: &str, by: u64| (id.parse::<u64>().unwrap() + by).to_string();
+    for by in 1..6 {
+        h.post("accounts", json!({"platform": "instagram", "id": next(&made.account, by)})).await;
+        let body = json!({"accountId": made.account, "id": next(&made.customer, by), "name": "Chosen"});
+        h.post("customers", body).await;
+    }
+    let again = h.instagram().await;
+    assert_eq!(h.get("accounts").await["total"], 7);
+    let customer = h.post("customers", json!({"accountId": made.account})).await;
+    assert!(customer["name"].is_null());
+    h.dm(&again, "hello").await;
+    assert_eq!(h.send(&again, "hi").await.status, 200);
+}
 
 #[tokio::test]
 async fn stopping_does_not_wait_for_held_answers() {
