@@ -1,0 +1,27 @@
+//! What the routes share: the rules' context, the way in for deliveries, the hashing pool, cursors and figures.
+//! One value per process, made at start and handed to every request.
+
+use crate::cursor::Cursors;
+use domain::Context;
+use domain::password::Passwords;
+use jobs::ingest::Ingest;
+use metrics_exporter_prometheus::PrometheusHandle;
+
+/// Shared by every request.
+#[derive(Debug)]
+pub struct App {
+    /// The rules' outside.
+    pub ctx: Context,
+    /// Stores deliveries.
+    pub ingest: Ingest,
+    /// Hashes passwords.
+    pub passwords: Passwords,
+    /// Makes list cursors.
+    pub cursors: Cursors,
+    /// Scheme, host and port browsers know us by.
+    pub origin: String,
+    /// Cookies travel on https only.
+    pub secure: bool,
+    /// Renders the figures.
+    pub figures: PrometheusHandle,
+}

@@ -1,0 +1,61 @@
+//! Makes the rules' context from settings: opens the database, brings its schema up to date, builds vault and client.
+
+use super::migrate;
+use crate::settings::Settings;
+use anyhow::Context as _;
+use domain::Context;
+use domain::clock::SystemClock;
+use domain::db::Db;
+use meta::client::MetaClient;
+use secrecy::ExposeSecret as _;
+use std::sync::Arc;
+
+/// What is left of the settings once the context has its part.
+pub struct Made {
+    /// The rules' outside.
+    pub ctx: Context,
+    /// The rest.
+    pub edge: Edge,
+}
+
+/// Settings that only the HTTP edge and the workers read.
+pub struct Edge {
+    /// Where to listen.
+    pub bind_addr: std::net::SocketAddr,
+    /// Scheme, host and port browsers know us by.
+    pub origin: String,
+    /// Cookies travel on https only.
+    pub secure: bool,
+    /// Authenticates list cursors.
+    pub cursor_key: secrecy::SecretBox<[u8; 32]>,
+    /// How jobs run.
+    pub ledger: jobs::LedgerSettings,
+    /// Connections at once.
+    pub max_connections: usize,
+}
+
+/// Opens everything.
+pub async fn make(settings: Settings) -> anyhow::Result<Made> {
+    let (origin, secure) = (settings.origin(), settings.is_secure());
+    let meta = MetaClient::new(settings.meta).context("the client for Meta could not be made")?;
+    let vault = settings.vault.context("TOKEN_ENCRYPTION_KEYS is not set")?;
+    let url = settings.database_url.expose_secret();
+    let db = Db::open(url).await.context("the database of DATABASE_URL could not be opened")?;
+    migrate::up(&db, url).await?;
+    let ctx = Context {
+        db,
+        vault: Arc::new(vault),
+        meta: Arc::new(meta),
+        clock: Arc::new(SystemClock),
+        settings: Arc::new(settings.domain),
+    };
+    let edge = Edge {
+        bind_addr: settings.bind_addr,
+        origin,
+        secure,
+        cursor_key: settings.cursor_key,
+        ledger: settings.ledger,
+        max_connections: settings.max_connections,
+    };
+    Ok(Made { ctx, edge })
+}

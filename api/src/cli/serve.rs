@@ -1,0 +1,93 @@
+//! Runs the service: opens the database, starts workers and the HTTP server as the role says, and ends them in an order in
+//! which nobody's request is cut off.
+
+use super::context::{self, Made};
+use crate::app::App;
+use crate::cursor::Cursors;
+use crate::server::{self, Limits, Server};
+use crate::settings::{Need, Settings};
+use crate::telemetry::{log, metrics};
+use anyhow::Context as _;
+use clap::{Args, ValueEnum};
+use domain::Context;
+use domain::password::Passwords;
+use jobs::{Ledger, Workers};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// From the signal to the end of the process.
+const STOP_WITHIN: Duration = Duration::from_secs(29);
+/// Passwords hashed at once; each takes 19 MiB and a core.
+const HASHES_AT_ONCE: usize = 2;
+
+/// Which part of the service this process is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Role {
+    /// HTTP and workers.
+    All,
+    /// HTTP only; workers run elsewhere.
+    Api,
+    /// Workers only; listens nowhere.
+    Worker,
+}
+
+#[derive(Debug, Args)]
+pub struct Serve {
+    /// Which part of the service this process is.
+    #[arg(long, value_enum, default_value_t = Role::All)]
+    role: Role,
+}
+
+impl Serve {
+    pub async fn run(self) -> anyhow::Result<()> {
+        let settings = Settings::load(Need::Service)?;
+        log::start(&settings.log_format, &settings.log_filter);
+        // Installed before anything is counted.
+        let figures = metrics::recorder();
+        let stop = server::signalled().context("signals cannot be listened to")?;
+        let Made { ctx, edge } = context::make(settings).await?;
+        let ledger = Ledger::new(ctx.clone(), edge.ledger.clone());
+        let workers = (self.role != Role::Api).then(|| Workers::start(&ledger));
+
+        if self.role == Role::Worker {
+            tracing::info!("working");
+            stop.await;
+        } else {
+            let app = App {
+                ctx: ctx.clone(),
+                ingest: ledger.ingest(),
+                passwords: Passwords::new(HASHES_AT_ONCE)?,
+                cursors: Cursors::new(edge.cursor_key),
+                origin: edge.origin,
+                secure: edge.secure,
+                figures,
+            };
+            let limits = Limits { connections: edge.max_connections, ..Limits::default() };
+            let server = Server::bind(edge.bind_addr, server::endpoint(Arc::new(app)), limits).await;
+            let server = server.context("the address of BIND_ADDR is not free, or not one of this machine's")?;
+            tracing::info!(address = %server.address()?, "listening");
+            let (asked, stopping) = tokio::sync::oneshot::channel();
+            let stop = async {
+                stop.await;
+                let _server_is_gone = asked.send(Instant::now());
+            };
+            server.run(stop).await;
+            return end(ctx, workers, stopping.await.unwrap_or_else(|_| Instant::now())).await;
+        }
+        end(ctx, workers, Instant::now()).await
+    }
+}
+
+/// Workers stop after the last request, which may have waited for one of their jobs.
+async fn end(ctx: Context, workers: Option<Workers>, asked: Instant) -> anyhow::Result<()> {
+    if let Some(workers) = workers {
+        // Time for closing the database, and for the last sign of life, is kept back.
+        let left = STOP_WITHIN.saturating_sub(asked.elapsed()).saturating_sub(Duration::from_secs(4));
+        workers.stop(left).await;
+    }
+    if tokio::time::timeout(Duration::from_secs(2), ctx.db.close()).await.is_err() {
+        tracing::warn!("the database was still in use at the end");
+    }
+    tracing::info!("stopped");
+    Ok(())
+}

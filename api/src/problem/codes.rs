@@ -1,0 +1,231 @@
+//! The table of problem codes: status, title and the sentence a shop owner reads. Answers, the OpenAPI document and the
+//! tests are drawn from it.
+
+use http::StatusCode;
+
+/// A stable code of a refusal or failure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Code {
+    /// The body is not JSON.
+    InvalidJson,
+    /// The body's fields do not fit.
+    InvalidRequest,
+    /// A parameter in path or query does not fit.
+    InvalidParameter,
+    /// A list cursor that we did not make.
+    InvalidCursor,
+    /// Not signed in, or a key that does not hold.
+    Unauthenticated,
+    /// Wrong e-mail address or password.
+    InvalidCredentials,
+    /// A webhook without a good signature.
+    InvalidSignature,
+    /// A page of ours did not send this.
+    CsrfRequired,
+    /// Sent from a foreign page.
+    BadOrigin,
+    /// The key may not do this.
+    ScopeRequired,
+    /// Registration is turned off.
+    RegistrationClosed,
+    /// The webhook handshake was refused.
+    HandshakeRefused,
+    /// Another plan is needed.
+    PlanRequired,
+    /// Every place of the plan is taken.
+    PlanLimit,
+    /// Nothing is paid.
+    SubscriptionInactive,
+    /// The plan lacks a feature.
+    FeatureRequired,
+    /// Missing, or somebody else's.
+    NotFound,
+    /// Known path, unknown method.
+    MethodNotAllowed,
+    /// The body did not arrive in time.
+    RequestTimeout,
+    /// The address signs in already.
+    EmailTaken,
+    /// Over 1 MiB.
+    PayloadTooLarge,
+    /// Not JSON, or compressed.
+    UnsupportedMediaType,
+    /// A template that does not exist.
+    UnknownTemplate,
+    /// No AI model is configured.
+    AiNotConfigured,
+    /// Too many tries.
+    TooManyRequests,
+    /// Our fault.
+    Internal,
+    /// The database or a pool is not available now.
+    Unavailable,
+}
+
+impl Code {
+    /// Code, name, status, title, default sentence.
+    pub const TABLE: &'static [(Self, &'static str, u16, &'static str, &'static str)] = &[
+        (Self::InvalidJson, "invalid_json", 400, "Not JSON", "The body of the request is not valid JSON."),
+        (
+            Self::InvalidRequest,
+            "invalid_request",
+            422,
+            "Request not understood",
+            "A field of the request is missing, unknown or of the wrong kind.",
+        ),
+        (
+            Self::InvalidParameter,
+            "invalid_parameter",
+            400,
+            "Parameter not understood",
+            "A parameter of the request is not of the kind it should be.",
+        ),
+        (
+            Self::InvalidCursor,
+            "invalid_cursor",
+            400,
+            "Cursor not understood",
+            "This list cursor is not one of ours; begin again without it.",
+        ),
+        (
+            Self::Unauthenticated,
+            "unauthenticated",
+            401,
+            "Not signed in",
+            "Please sign in, or send a key that is valid here.",
+        ),
+        (Self::InvalidCredentials, "invalid_credentials", 401, "Not signed in", "E-mail address or password is wrong."),
+        (
+            Self::InvalidSignature,
+            "invalid_signature",
+            401,
+            "Bad signature",
+            "The signature is missing or does not fit the body.",
+        ),
+        (
+            Self::CsrfRequired,
+            "csrf_required",
+            403,
+            "Refused",
+            "The X-CSRF-Token header is missing or does not belong to this session; reload the page.",
+        ),
+        (Self::BadOrigin, "bad_origin", 403, "Refused", "This request came from a page of another site."),
+        (Self::ScopeRequired, "scope_required", 403, "Not allowed", "This key may not do that."),
+        (
+            Self::RegistrationClosed,
+            "registration_closed",
+            403,
+            "Registration closed",
+            "New organizations cannot register here; please ask the operator.",
+        ),
+        (
+            Self::HandshakeRefused,
+            "handshake_refused",
+            403,
+            "Handshake refused",
+            "The verify token is not the configured one.",
+        ),
+        (Self::PlanRequired, "plan_required", 403, "Plan required", "Pro plan required."),
+        (Self::PlanLimit, "plan_limit", 403, "Plan limit reached", "Your plan allows no more connected accounts."),
+        (
+            Self::SubscriptionInactive,
+            "subscription_inactive",
+            403,
+            "Subscription inactive",
+            "Your subscription is not active.",
+        ),
+        (Self::FeatureRequired, "feature_required", 403, "Feature not included", "Your plan does not include this."),
+        (Self::NotFound, "not_found", 404, "Not found", "There is nothing here of that name."),
+        (
+            Self::MethodNotAllowed,
+            "method_not_allowed",
+            405,
+            "Method not allowed",
+            "This address does not take that method.",
+        ),
+        (Self::RequestTimeout, "request_timeout", 408, "Too slow", "The request did not arrive in time."),
+        (
+            Self::EmailTaken,
+            "email_taken",
+            409,
+            "Already registered",
+            "Somebody already signs in with this e-mail address.",
+        ),
+        (Self::PayloadTooLarge, "payload_too_large", 413, "Too large", "The body of the request is larger than 1 MiB."),
+        (
+            Self::UnsupportedMediaType,
+            "unsupported_media_type",
+            415,
+            "Not supported",
+            "Please send application/json without Content-Encoding.",
+        ),
+        (Self::UnknownTemplate, "unknown_template", 422, "Unknown template", "There is no such template."),
+        (
+            Self::AiNotConfigured,
+            "ai_not_configured",
+            422,
+            "No AI model",
+            "No AI model is configured; choose a text instead.",
+        ),
+        (
+            Self::TooManyRequests,
+            "too_many_requests",
+            429,
+            "Too many tries",
+            "Too many failed tries; please wait before trying again.",
+        ),
+        (Self::Internal, "internal", 500, "Our mistake", "Something went wrong on our side; it has been noted."),
+        (
+            Self::Unavailable,
+            "unavailable",
+            503,
+            "Not available",
+            "The service is not available at this moment; please try again.",
+        ),
+    ];
+
+    fn row(self) -> (&'static str, u16, &'static str, &'static str) {
+        // The table has every variant (tested); the fallback keeps this total without a panic.
+        Self::TABLE
+            .iter()
+            .find(|row| row.0 == self)
+            .map_or(("internal", 500, "", ""), |(_, name, status, title, detail)| (name, *status, title, detail))
+    }
+
+    /// The stable name.
+    pub fn name(self) -> &'static str {
+        self.row().0
+    }
+
+    /// The HTTP status.
+    pub fn status(self) -> StatusCode {
+        StatusCode::from_u16(self.row().1).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+    }
+
+    /// A few words.
+    pub fn title(self) -> &'static str {
+        self.row().2
+    }
+
+    /// The default sentence.
+    pub fn detail(self) -> &'static str {
+        self.row().3
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_code_has_one_row() {
+        for (at, (code, name, status, title, detail)) in Code::TABLE.iter().enumerate() {
+            assert_eq!(code.name(), *name);
+            assert_eq!(code.status().as_u16(), *status);
+            assert!(!title.is_empty() && detail.ends_with('.'), "{name}");
+            assert!(Code::TABLE[..at].iter().all(|row| row.1 != *name && row.0 != *code), "{name}");
+        }
+        // The last variant's number tells how many there are.
+        assert_eq!(Code::TABLE.len(), Code::Unavailable as usize + 1);
+    }
+}

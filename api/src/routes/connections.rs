@@ -1,0 +1,161 @@
+//! Connected accounts: listing them and their automatic reply.
+
+use super::Tag;
+use crate::app::App;
+use crate::auth::Shop;
+use crate::problem::{Code, Problem};
+use domain::api_keys::Scope;
+use domain::clock::rfc3339;
+use domain::connections::{self, AutoReply};
+use domain::id::IdKind;
+use entities::connection;
+use poem::web::Data;
+use poem_openapi::param::Path;
+use poem_openapi::payload::Json;
+use poem_openapi::{Enum, Object, OpenApi};
+use std::sync::Arc;
+use uuid::Uuid;
+
+/// The routes of this file.
+#[derive(Clone, Copy, Debug)]
+pub struct ConnectionRoutes;
+
+/// How messages are answered by themselves.
+#[derive(Clone, Copy, Debug, Enum)]
+#[oai(rename_all = "lowercase")]
+enum AutoReplyMode {
+    /// They are not.
+    Off,
+    /// With a fixed text.
+    Template,
+    /// By an AI model.
+    Ai,
+}
+
+/// The automatic reply wanted.
+#[derive(Object)]
+#[oai(rename_all = "camelCase", deny_unknown_fields)]
+struct AutoReplyChange {
+    mode: AutoReplyMode,
+    /// A stored template.
+    template_id: Option<String>,
+    /// The text, for mode template: up to 1000 bytes on Instagram, 2000 characters on Facebook.
+    text: Option<String>,
+    /// Words for the AI model.
+    instructions: Option<String>,
+}
+
+/// The automatic reply as it is.
+#[derive(Object)]
+#[oai(rename = "AutoReply", rename_all = "camelCase")]
+struct ShownAutoReply {
+    /// `off`, `template` or `ai`.
+    mode: String,
+    text: Option<String>,
+    template_id: Option<String>,
+    instructions: Option<String>,
+}
+
+/// A connected account.
+#[derive(Object)]
+#[oai(rename_all = "camelCase")]
+struct Connection {
+    /// `con_…`
+    id: String,
+    /// `instagram` or `facebook`.
+    platform: String,
+    /// Meta's id of the account.
+    external_id: String,
+    name: String,
+    username: Option<String>,
+    /// `active`, `needs_reconnect`, `restricted`, `over_plan` or `disconnected`.
+    status: String,
+    /// A sentence, where there is something to know.
+    status_reason: Option<String>,
+    token_expires_at: Option<String>,
+    scopes: Vec<String>,
+    last_webhook_at: Option<String>,
+    auto_reply: ShownAutoReply,
+    created_at: String,
+}
+
+#[derive(Object)]
+#[oai(rename_all = "camelCase")]
+struct ConnectionList {
+    items: Vec<Connection>,
+    next_cursor: Option<String>,
+}
+
+#[OpenApi(prefix_path = "/api/meta/connections", tag = "Tag::Connections")]
+impl ConnectionRoutes {
+    /// The organization's connections, oldest first. A key needs the scope `connections:read`.
+    #[oai(path = "/", method = "get", operation_id = "listConnections")]
+    async fn list(&self, app: Data<&Arc<App>>, shop: Shop) -> Result<Json<ConnectionList>, Problem> {
+        shop.require(Scope::ConnectionsRead)?;
+        let rows = connections::list(app.ctx.db.read(), shop.organization()).await?;
+        Ok(Json(ConnectionList { items: rows.into_iter().map(shown).collect(), next_cursor: None }))
+    }
+
+    /// One connection. A key needs the scope `connections:read`.
+    #[oai(path = "/:id", method = "get", operation_id = "getConnection")]
+    async fn get(&self, app: Data<&Arc<App>>, shop: Shop, id: Path<String>) -> Result<Json<Connection>, Problem> {
+        shop.require(Scope::ConnectionsRead)?;
+        let found = connections::find(app.ctx.db.read(), shop.organization(), parse(&id)?).await?;
+        found.map(|row| Json(shown(row))).ok_or(Problem::new(Code::NotFound))
+    }
+
+    /// Turn the automatic reply on or off. A key needs the scope `inbox:write`.
+    #[oai(path = "/:id/auto-reply", method = "put", operation_id = "setAutoReply")]
+    async fn set_auto_reply(
+        &self,
+        app: Data<&Arc<App>>,
+        shop: Shop,
+        id: Path<String>,
+        body: Json<AutoReplyChange>,
+    ) -> Result<Json<Connection>, Problem> {
+        shop.require(Scope::InboxWrite)?;
+        let id = parse(&id)?;
+        let tx = app.ctx.db.begin().await?;
+        let found = connections::find(tx.conn(), shop.organization(), id).await?;
+        found.ok_or(Problem::new(Code::NotFound))?;
+        let wanted = wanted(body.0)?;
+        let changed = connections::set_auto_reply(&tx, &app.ctx, shop.actor(), shop.organization(), id, wanted).await?;
+        tx.commit().await?;
+        Ok(Json(shown(changed)))
+    }
+}
+
+fn parse(id: &str) -> Result<Uuid, Problem> {
+    IdKind::Connection.parse(id).ok_or(Problem::new(Code::NotFound))
+}
+
+fn wanted(change: AutoReplyChange) -> Result<AutoReply, Problem> {
+    match change.mode {
+        AutoReplyMode::Off => Ok(AutoReply::Off),
+        AutoReplyMode::Ai => Err(Problem::new(Code::AiNotConfigured)),
+        AutoReplyMode::Template if change.template_id.is_some() => Err(Problem::new(Code::UnknownTemplate)),
+        AutoReplyMode::Template => Ok(AutoReply::Template(change.text.unwrap_or_default())),
+    }
+}
+
+fn shown(row: connection::Model) -> Connection {
+    Connection {
+        id: IdKind::Connection.show(row.id),
+        platform: row.platform,
+        external_id: row.external_id,
+        name: row.name,
+        username: row.username,
+        status: row.status,
+        status_reason: row.status_reason,
+        token_expires_at: row.token_expires_at.map(rfc3339),
+        scopes: serde_json::from_str(&row.scopes).unwrap_or_default(),
+        last_webhook_at: row.last_webhook_at.map(rfc3339),
+        auto_reply: ShownAutoReply {
+            mode: row.auto_reply_mode,
+            text: row.auto_reply_text,
+            template_id: row.auto_reply_template_id.map(|id| format!("tpl_{}", id.simple())),
+            instructions: row.auto_reply_instructions,
+        },
+        created_at: rfc3339(row.created_at),
+    }
+}

@@ -1,0 +1,178 @@
+//! The inbox: conversations, newest first, their messages, and marking them as read.
+
+use super::Tag;
+use super::messages::{self, Message};
+use crate::app::App;
+use crate::auth::Shop;
+use crate::cursor::{cut, limit};
+use crate::problem::{Code, Problem};
+use domain::api_keys::Scope;
+use domain::clock::rfc3339;
+use domain::id::IdKind;
+use domain::inbox::threads::{self, Thread};
+use entities::conversation;
+use poem::web::Data;
+use poem_openapi::param::{Path, Query};
+use poem_openapi::payload::Json;
+use poem_openapi::types::Any;
+use poem_openapi::{ApiResponse, Object, OpenApi};
+use serde_json::{Value, json};
+use std::sync::Arc;
+use uuid::Uuid;
+
+/// The routes of this file.
+#[derive(Clone, Copy, Debug)]
+pub struct ConversationRoutes;
+
+/// A customer.
+#[derive(Object)]
+#[oai(rename_all = "camelCase")]
+struct Contact {
+    id: String,
+    /// Meta's id of the person for this account.
+    external_id: String,
+    name: Option<String>,
+    username: Option<String>,
+}
+
+/// The one thread between an account and a customer.
+#[derive(Object)]
+#[oai(rename_all = "camelCase")]
+struct Conversation {
+    /// `cnv_…`
+    id: String,
+    /// `con_…`
+    connection_id: String,
+    /// `instagram` or `facebook`.
+    platform: String,
+    contact: Contact,
+    last_message: Option<Message>,
+    last_inbound_at: Option<String>,
+    unread_count: i32,
+    /// Until then Meta lets the shop answer.
+    window_closes_at: Option<String>,
+    /// Where the customer came from: the first touch's `type`, `ref`, `adId`, …, with both touches as `first` and `last`.
+    lead_source: Option<Any<Value>>,
+}
+
+#[derive(Object)]
+#[oai(rename_all = "camelCase")]
+struct ConversationList {
+    items: Vec<Conversation>,
+    next_cursor: Option<String>,
+}
+
+#[derive(Object)]
+#[oai(rename_all = "camelCase")]
+struct MessageList {
+    items: Vec<Message>,
+    next_cursor: Option<String>,
+}
+
+#[derive(ApiResponse)]
+enum Read {
+    /// Marked as read.
+    #[oai(status = 204)]
+    NoContent,
+}
+
+#[OpenApi(prefix_path = "/api/conversations", tag = "Tag::Inbox")]
+impl ConversationRoutes {
+    /// Conversations, the one with the newest message first. A key needs the scope `inbox:read`.
+    #[oai(path = "/", method = "get", operation_id = "listConversations")]
+    async fn list(
+        &self,
+        app: Data<&Arc<App>>,
+        shop: Shop,
+        /// 1 to 100.
+        #[oai(name = "limit")]
+        page: Query<Option<u64>>,
+        cursor: Query<Option<String>>,
+    ) -> Result<Json<ConversationList>, Problem> {
+        shop.require(Scope::InboxRead)?;
+        let (limit, organization) = (limit(page.0)?, shop.organization());
+        let before = app.cursors.read("conversations", organization.0, cursor.as_deref())?;
+        let rows = threads::conversations(app.ctx.db.read(), organization, before, limit + 1).await?;
+        let position = |row: &Thread| (row.conversation.last_activity_at, row.conversation.id);
+        let make = |position| app.cursors.make("conversations", organization.0, position);
+        let (rows, next_cursor) = cut(rows, limit, position, make);
+        Ok(Json(ConversationList { items: rows.into_iter().map(shown).collect(), next_cursor }))
+    }
+
+    /// One conversation. A key needs the scope `inbox:read`.
+    #[oai(path = "/:id", method = "get", operation_id = "getConversation")]
+    async fn get(&self, app: Data<&Arc<App>>, shop: Shop, id: Path<String>) -> Result<Json<Conversation>, Problem> {
+        shop.require(Scope::InboxRead)?;
+        let found = threads::conversation(app.ctx.db.read(), shop.organization(), parse(&id)?).await?;
+        found.map(|thread| Json(shown(thread))).ok_or(Problem::new(Code::NotFound))
+    }
+
+    /// Its messages, newest first. A key needs the scope `inbox:read`.
+    #[oai(path = "/:id/messages", method = "get", operation_id = "listMessages")]
+    async fn messages(
+        &self,
+        app: Data<&Arc<App>>,
+        shop: Shop,
+        id: Path<String>,
+        /// 1 to 100.
+        #[oai(name = "limit")]
+        page: Query<Option<u64>>,
+        cursor: Query<Option<String>>,
+    ) -> Result<Json<MessageList>, Problem> {
+        shop.require(Scope::InboxRead)?;
+        let (limit, id, organization) = (limit(page.0)?, parse(&id)?, shop.organization());
+        // The conversation is part of the list's name: a cursor of one thread does not page another.
+        let name = format!("messages {id}");
+        let before = app.cursors.read(&name, organization.0, cursor.as_deref())?;
+        let found = threads::messages(app.ctx.db.read(), organization, id, before, limit + 1).await?;
+        let rows = found.ok_or(Problem::new(Code::NotFound))?;
+        let make = |position| app.cursors.make(&name, organization.0, position);
+        let (rows, next_cursor) = cut(rows, limit, |row| (row.message.sent_at, row.message.id), make);
+        Ok(Json(MessageList { items: rows.into_iter().map(messages::shown).collect(), next_cursor }))
+    }
+
+    /// Mark a conversation as read. A key needs the scope `inbox:write`.
+    #[oai(path = "/:id/read", method = "post", operation_id = "markRead")]
+    async fn read(&self, app: Data<&Arc<App>>, shop: Shop, id: Path<String>) -> Result<Read, Problem> {
+        shop.require(Scope::InboxWrite)?;
+        let id = parse(&id)?;
+        let tx = app.ctx.db.begin().await?;
+        let known = threads::mark_read(&tx, shop.organization(), id).await?;
+        tx.commit().await?;
+        if known { Ok(Read::NoContent) } else { Err(Problem::new(Code::NotFound)) }
+    }
+}
+
+fn parse(id: &str) -> Result<Uuid, Problem> {
+    IdKind::Conversation.parse(id).ok_or(Problem::new(Code::NotFound))
+}
+
+fn shown(thread: Thread) -> Conversation {
+    let Thread { conversation: row, contact, platform, last_message } = thread;
+    Conversation {
+        id: IdKind::Conversation.show(row.id),
+        connection_id: IdKind::Connection.show(row.connection_id),
+        platform,
+        contact: Contact {
+            id: format!("ctc_{}", contact.id.simple()),
+            external_id: contact.external_id,
+            name: contact.name,
+            username: contact.username,
+        },
+        last_message: last_message.map(messages::shown),
+        last_inbound_at: row.last_inbound_at.map(rfc3339),
+        unread_count: row.unread_count,
+        window_closes_at: threads::window_closes_at(&row).map(rfc3339),
+        lead_source: lead_source(&row).map(Any),
+    }
+}
+
+/// The first touch, with both touches beside it.
+fn lead_source(row: &conversation::Model) -> Option<Value> {
+    let parse = |text: &Option<String>| text.as_deref().and_then(|text| serde_json::from_str::<Value>(text).ok());
+    let (first, last) = (parse(&row.lead_source_first), parse(&row.lead_source_last));
+    let mut shown = first.clone().or_else(|| last.clone())?;
+    shown.as_object_mut()?.insert("first".to_owned(), first.unwrap_or(Value::Null));
+    shown.as_object_mut()?.insert("last".to_owned(), json!(last));
+    Some(shown)
+}

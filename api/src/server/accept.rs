@@ -1,0 +1,108 @@
+//! The accept loop: so many connections at once and no more, and an end in which nobody's request is cut off.
+
+use super::connection::{self, Ending};
+use poem::endpoint::BoxEndpoint;
+use std::future::Future;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio_util::task::TaskTracker;
+
+/// How long and how many.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Connections at once; more wait to be accepted.
+    pub connections: usize,
+    /// For the head of a request.
+    pub head: Duration,
+    /// Between two requests of a connection.
+    pub quiet: Duration,
+    /// While stopping: how long answers announce the end before quiet connections are closed.
+    pub announce: Duration,
+    /// While stopping: how long requests may still take.
+    pub drain: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            connections: 4_096,
+            head: Duration::from_secs(5),
+            quiet: Duration::from_secs(60),
+            announce: Duration::from_millis(500),
+            drain: Duration::from_secs(20),
+        }
+    }
+}
+
+/// A server that has its port.
+pub struct Server {
+    listener: TcpListener,
+    endpoint: Arc<BoxEndpoint<'static>>,
+    limits: Limits,
+}
+
+impl Server {
+    /// Takes the port.
+    pub async fn bind(address: SocketAddr, endpoint: BoxEndpoint<'static>, limits: Limits) -> io::Result<Self> {
+        let listener = TcpListener::bind(address).await?;
+        Ok(Self { listener, endpoint: Arc::new(endpoint), limits })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> io::Result<SocketAddr> {
+        self.listener.local_addr()
+    }
+
+    /// Serves until `stop` completes, then finishes what was begun.
+    pub async fn run(self, stop: impl Future<Output = ()>) {
+        let (places, serving) = (Arc::new(Semaphore::new(self.limits.connections)), TaskTracker::new());
+        let ending = Ending::default();
+        tokio::select! {
+            () = stop => {}
+            () = self.accept(&places, &serving, &ending) => {}
+        }
+        ending.announced.cancel();
+        // Who connected before the port closes is served too: keep accepting while answers announce the end.
+        let _announced = tokio::time::timeout(self.limits.announce, self.accept(&places, &serving, &ending)).await;
+        let Self { listener, limits, .. } = self;
+        drop(listener);
+        ending.begun.cancel();
+        serving.close();
+        if tokio::time::timeout(limits.drain, serving.wait()).await.is_err() {
+            tracing::warn!(connections = serving.len(), "stopping with requests still being answered");
+        }
+    }
+
+    async fn accept(&self, places: &Arc<Semaphore>, serving: &TaskTracker, ending: &Ending) {
+        loop {
+            let Ok(place) = places.clone().acquire_owned().await else { return };
+            let (stream, remote) = self.next().await;
+            let served = connection::serve(stream, remote, self.endpoint.clone(), self.limits, ending.clone());
+            serving.spawn(async move {
+                served.await;
+                drop(place);
+            });
+        }
+    }
+
+    async fn next(&self) -> (TcpStream, SocketAddr) {
+        loop {
+            match self.listener.accept().await {
+                Ok((stream, remote)) => {
+                    // Answers are small and written at once; waiting for more to send only delays them.
+                    let _without_it_only_slower = stream.set_nodelay(true);
+                    return (stream, remote);
+                }
+                Err(error) => {
+                    // Out of file handles, mostly: they come back when connections end.
+                    tracing::warn!(%error, "a connection could not be accepted");
+                    tokio::time::sleep(Duration::from_millis(100)).await;
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,176 @@
+//! One connection: a head that arrives in time, answers, and an end when nothing more comes.
+//! The bytes pass through a counter of time, for hyper's own limit cannot tell a slow head from a quiet connection.
+
+use super::accept::Limits;
+use http::header::{CONNECTION, HeaderValue};
+use http::uri::Scheme;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use poem::endpoint::BoxEndpoint;
+use poem::web::{LocalAddr, RemoteAddr};
+use poem::{Endpoint as _, IntoResponse as _, Request, Response};
+use std::convert::Infallible;
+use std::io;
+use std::net::SocketAddr;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+use tokio::sync::watch;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+/// What a connection is doing, and until when it may.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    /// Between requests.
+    Quiet(Instant),
+    /// A head is arriving.
+    Head(Instant),
+    /// A request is being answered; it has limits of its own.
+    Busy,
+}
+
+impl Phase {
+    fn deadline(self) -> Option<Instant> {
+        match self {
+            Self::Quiet(until) | Self::Head(until) => Some(until),
+            Self::Busy => None,
+        }
+    }
+}
+
+/// How the server ends, in two steps.
+#[derive(Clone, Debug, Default)]
+pub struct Ending {
+    /// Answers say that their connection closes.
+    pub announced: CancellationToken,
+    /// Quiet connections are closed.
+    pub begun: CancellationToken,
+}
+
+/// Serves a connection to its end.
+pub async fn serve(
+    stream: TcpStream,
+    remote: SocketAddr,
+    endpoint: Arc<BoxEndpoint<'static>>,
+    limits: Limits,
+    ending: Ending,
+) {
+    let local = stream.local_addr().unwrap_or(remote);
+    let (phase, phases) = watch::channel(Phase::Head(Instant::now() + limits.head));
+    let phase = Arc::new(phase);
+    let io = Timed { stream, phase: phase.clone(), head: limits.head };
+    let announced = ending.announced.clone();
+    let service = service_fn(move |request: http::Request<Incoming>| {
+        let (endpoint, phase, announced) = (endpoint.clone(), phase.clone(), announced.clone());
+        async move {
+            phase.send_replace(Phase::Busy);
+            let addresses = (LocalAddr(local.into()), RemoteAddr(remote.into()));
+            let request = Request::from((request, addresses.0, addresses.1, Scheme::HTTP));
+            let mut response: Response = match endpoint.call(request).await {
+                Ok(response) => response,
+                Err(error) => crate::problem::from_poem(&error).into_response(),
+            };
+            if announced.is_cancelled() {
+                response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+            }
+            phase.send_replace(Phase::Quiet(Instant::now() + limits.quiet));
+            Ok::<_, Infallible>(hyper::Response::from(response))
+        }
+    });
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(None)
+        .max_buf_size(64 * 1024)
+        .serve_connection(TokioIo::new(io), service);
+    let mut connection = pin!(connection);
+    let served = tokio::select! {
+        served = &mut connection => served,
+        () = overdue(phases) => return tracing::debug!("a connection was closed: nothing came in time"),
+        () = ending.begun.cancelled() => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(error) = served {
+        // Broken framing, or a caller that went away; the answer, if one was possible, has been given.
+        tracing::debug!(%error, "a connection ended early");
+    }
+}
+
+/// Returns when a phase has lasted too long.
+async fn overdue(mut phases: watch::Receiver<Phase>) {
+    loop {
+        let phase = *phases.borrow_and_update();
+        let until = phase.deadline();
+        let expired = async {
+            match until {
+                Some(until) => tokio::time::sleep_until(until).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = expired => return,
+            changed = phases.changed() => if changed.is_err() {
+                // The connection itself is over; its own future says so.
+                std::future::pending::<()>().await;
+            }
+        }
+    }
+}
+
+/// A stream that notices when a head begins to arrive.
+struct Timed {
+    stream: TcpStream,
+    phase: Arc<watch::Sender<Phase>>,
+    head: Duration,
+}
+
+impl AsyncRead for Timed {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let before = buf.filled().len();
+        let polled = Pin::new(&mut self.stream).poll_read(cx, buf);
+        if buf.filled().len() > before {
+            let until = Instant::now() + self.head;
+            self.phase.send_if_modified(|phase| {
+                let begins = matches!(phase, Phase::Quiet(_));
+                if begins {
+                    *phase = Phase::Head(until);
+                }
+                begins
+            });
+        }
+        polled
+    }
+}
+
+impl AsyncWrite for Timed {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(cx, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write_vectored(cx, slices)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+}

@@ -1,0 +1,271 @@
+//! The operator's settings, read from the table's sources and checked as a whole: a program that starts has valid settings,
+//! and one that does not says everything that is wrong in one go.
+
+pub mod problem;
+pub mod source;
+pub mod table;
+pub mod value;
+
+use domain::vault::{Vault, VaultKey};
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use jobs::LedgerSettings;
+use meta::signature::AppSecrets;
+use problem::Problems;
+use secrecy::{SecretBox, SecretString};
+use sha2::Sha256;
+use source::Source;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+/// What a command needs; what it does not need may be missing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Need {
+    /// The database.
+    Database,
+    /// The rules: database, vault, Meta.
+    Rules,
+    /// Everything, including what answers Meta.
+    Service,
+}
+
+/// Valid settings.
+#[derive(Debug)]
+pub struct Settings {
+    /// Opens the database; may hold a password.
+    pub database_url: SecretString,
+    /// Where to listen.
+    pub bind_addr: SocketAddr,
+    /// How others reach us, without a slash at the end.
+    pub public_url: String,
+    /// The part the rules read.
+    pub domain: domain::settings::Settings,
+    /// How to speak to Meta.
+    pub meta: meta::client::Settings,
+    /// Seals tokens; empty where the command does not need it.
+    pub vault: Option<Vault>,
+    /// Authenticates list cursors; follows the first encryption key, so every process has the same.
+    pub cursor_key: SecretBox<[u8; 32]>,
+    /// How jobs run.
+    pub ledger: LedgerSettings,
+    /// Connections at once.
+    pub max_connections: usize,
+    /// `pretty` or `json`.
+    pub log_format: String,
+    /// Which log lines are written.
+    pub log_filter: String,
+}
+
+impl Settings {
+    /// Reads and checks the settings of this process.
+    pub fn load(need: Need) -> Result<Self, Problems> {
+        let mut problems = Problems::default();
+        let source = Source::read(&mut problems);
+        Self::check(&source, need, problems)
+    }
+
+    /// Checks settings already read; `problems` are those of reading them.
+    pub fn check(source: &Source, need: Need, mut problems: Problems) -> Result<Self, Problems> {
+        let p = &mut problems;
+        let database_url = database_url(source, p);
+        let (vault, cursor_key) = keys(source, need, p);
+        let public_url = base_url(source, "PUBLIC_URL", p);
+        let settings = Self {
+            database_url,
+            bind_addr: parsed(source, "BIND_ADDR", "must be an address and port like 127.0.0.1:8080", p)
+                .unwrap_or(SocketAddr::from(([127, 0, 0, 1], 0))),
+            domain: domain_settings(source, &public_url, need, p),
+            public_url,
+            meta: meta_settings(source, p),
+            vault,
+            cursor_key,
+            ledger: ledger(source, p),
+            max_connections: source
+                .get("MAX_CONNECTIONS")
+                .and_then(|text| text.parse().ok())
+                .filter(|n| (1..=100_000).contains(n))
+                .unwrap_or_else(|| {
+                    p.add("MAX_CONNECTIONS", "must be a number from 1 to 100000");
+                    1
+                }),
+            log_format: source.get("LOG_FORMAT").unwrap_or_default().to_owned(),
+            log_filter: source.get("RUST_LOG").unwrap_or_default().to_owned(),
+        };
+        if source.is_set("REDIS_URL") {
+            p.add("REDIS_URL", "is not supported yet; leave it unset, workers find their jobs without it");
+        }
+        one_of(source, "INSTAGRAM_LOGIN", &["instagram", "facebook"], p);
+        one_of(source, "LOG_FORMAT", &["pretty", "json"], p);
+        for name in ["META_REDIRECT_URI", "META_REDIRECT_INSTAGRAM_URI"] {
+            if source.is_set(name) {
+                base_url(source, name, p);
+            }
+        }
+        if problems.is_empty() { Ok(settings) } else { Err(problems) }
+    }
+
+    /// The scheme, host and port browsers know us by.
+    pub fn origin(&self) -> String {
+        value::origin(&self.public_url).unwrap_or_else(|| self.public_url.clone())
+    }
+
+    /// Cookies travel on https only.
+    pub fn is_secure(&self) -> bool {
+        self.public_url.starts_with("https://")
+    }
+}
+
+fn database_url(source: &Source, p: &mut Problems) -> SecretString {
+    let url = source.get("DATABASE_URL").unwrap_or_default();
+    if url.starts_with("postgres://") || url.starts_with("postgresql://") {
+        p.add("DATABASE_URL", "names Postgres, which is not supported yet; use sqlite://<file>?mode=rwc");
+    } else if !url.starts_with("sqlite:") {
+        p.add("DATABASE_URL", "must begin with sqlite:// and name a file");
+    }
+    SecretString::from(url)
+}
+
+fn keys(source: &Source, need: Need, p: &mut Problems) -> (Option<Vault>, SecretBox<[u8; 32]>) {
+    const NAME: &str = "TOKEN_ENCRYPTION_KEYS";
+    let none = || (None, SecretBox::new(Box::new([0; 32])));
+    let Some(text) = source.get(NAME) else {
+        if need >= Need::Rules {
+            p.add(
+                NAME,
+                "is not set, and tokens are never stored unsealed; make one with: echo k1:$(openssl rand -base64 32)",
+            );
+        }
+        return none();
+    };
+    let mut vault_keys = Vec::new();
+    let mut cursor_key = None;
+    for entry in text.split(',').filter(|entry| !entry.trim().is_empty()) {
+        match value::key(entry) {
+            Ok((id, bytes)) => {
+                cursor_key.get_or_insert_with(|| derive(&bytes));
+                match VaultKey::new(&id, *bytes) {
+                    Ok(key) => vault_keys.push(key),
+                    Err(error) => p.add(NAME, format!("has a bad key: {error}")),
+                }
+            }
+            Err(form) => return (p.add(NAME, form), none()).1,
+        }
+    }
+    match Vault::new(vault_keys) {
+        Ok(vault) => (Some(vault), cursor_key.unwrap_or_else(|| SecretBox::new(Box::new([0; 32])))),
+        Err(error) => (p.add(NAME, format!("cannot be used: {error}")), none()).1,
+    }
+}
+
+/// A key of its own for cursors, so that no key serves two purposes.
+fn derive(key: &[u8; 32]) -> SecretBox<[u8; 32]> {
+    // A key of any length is accepted, so this branch is never taken.
+    let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(key) else { return SecretBox::new(Box::new([0; 32])) };
+    mac.update(b"retail-assist list cursors 1");
+    SecretBox::new(Box::new(mac.finalize().into_bytes().into()))
+}
+
+fn domain_settings(source: &Source, public_url: &str, need: Need, p: &mut Problems) -> domain::settings::Settings {
+    let list = |name: &str| -> Vec<SecretString> {
+        let split = |text: &str| -> Vec<SecretString> {
+            text.split(',').map(str::trim).filter(|s| !s.is_empty()).map(SecretString::from).collect()
+        };
+        source.get(name).map(split).unwrap_or_default()
+    };
+    let mut meta: Vec<_> = source.secret("META_APP_SECRET").into_iter().collect();
+    meta.extend(list("META_PREVIOUS_APP_SECRETS"));
+    let mut instagram: Vec<_> = source.secret("INSTAGRAM_APP_SECRET").into_iter().collect();
+    instagram.extend(list("INSTAGRAM_PREVIOUS_APP_SECRETS"));
+    instagram.extend(meta.iter().cloned());
+    if need == Need::Service && instagram.is_empty() {
+        p.add(
+            "META_APP_SECRET",
+            "and INSTAGRAM_APP_SECRET are both not set, so every webhook would be refused; set the one of your app",
+        );
+    }
+    domain::settings::Settings {
+        public_url: public_url.to_owned(),
+        signup_plan: source.get("SIGNUP_PLAN").filter(|plan| *plan != "closed").map(ToOwned::to_owned),
+        webhook_verify_token: source.secret("META_WEBHOOK_VERIFY_TOKEN"),
+        instagram_webhook_secrets: AppSecrets::new(instagram),
+        facebook_webhook_secrets: AppSecrets::new(meta),
+    }
+}
+
+fn meta_settings(source: &Source, p: &mut Problems) -> meta::client::Settings {
+    let graph_version = source.get("META_GRAPH_VERSION").unwrap_or_default();
+    let digits = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    let version = graph_version.strip_prefix('v').and_then(|v| v.split_once('.'));
+    if !version.is_some_and(|(major, minor)| digits(major) && digits(minor)) {
+        p.add("META_GRAPH_VERSION", "must look like v25.0");
+    }
+    meta::client::Settings {
+        facebook_web_url: base_url(source, "FACEBOOK_WEB_URL", p),
+        facebook_graph_url: base_url(source, "FACEBOOK_GRAPH_URL", p),
+        instagram_web_url: base_url(source, "INSTAGRAM_WEB_URL", p),
+        instagram_api_url: base_url(source, "INSTAGRAM_API_URL", p),
+        instagram_graph_url: base_url(source, "INSTAGRAM_GRAPH_URL", p),
+        graph_version: graph_version.to_owned(),
+        meta_app_secret: source.secret("META_APP_SECRET"),
+        instagram_app_secret: source.secret("INSTAGRAM_APP_SECRET"),
+        ..meta::client::Settings::default()
+    }
+}
+
+fn ledger(source: &Source, p: &mut Problems) -> LedgerSettings {
+    let defaults = LedgerSettings::default();
+    let lease = duration(source, "JOB_LEASE", defaults.lease, p);
+    let tick = duration(source, "JOB_TICK", defaults.tick, p);
+    if tick >= lease {
+        p.add("JOB_TICK", "must be shorter than JOB_LEASE");
+    }
+    LedgerSettings {
+        lease,
+        tick,
+        keep_completed: duration(source, "RETAIN_COMPLETED_JOBS", defaults.keep_completed, p),
+        keep_discarded: duration(source, "RETAIN_FAILED_JOBS", defaults.keep_discarded, p),
+        keep_bodies: duration(source, "RETAIN_DELIVERY_BODIES", defaults.keep_bodies, p),
+        keep_deliveries: duration(source, "RETAIN_DELIVERIES", defaults.keep_deliveries, p),
+        ..defaults
+    }
+}
+
+fn duration(source: &Source, name: &str, default: Duration, p: &mut Problems) -> Duration {
+    match source.get(name).map(value::duration) {
+        Some(Ok(duration)) => duration,
+        Some(Err(form)) => (p.add(name, form), default).1,
+        None => default,
+    }
+}
+
+fn base_url(source: &Source, name: &str, p: &mut Problems) -> String {
+    match value::base_url(source.get(name).unwrap_or_default()) {
+        Ok(url) => url,
+        Err(form) => (p.add(name, form), String::new()).1,
+    }
+}
+
+fn parsed<T: std::str::FromStr>(source: &Source, name: &str, form: &str, p: &mut Problems) -> Option<T> {
+    let value = source.get(name).and_then(|text| text.parse().ok());
+    if value.is_none() {
+        p.add(name, form);
+    }
+    value
+}
+
+fn one_of(source: &Source, name: &str, allowed: &[&str], p: &mut Problems) {
+    if !source.get(name).is_some_and(|value| allowed.contains(&value)) {
+        p.add(name, format!("must be one of: {}", allowed.join(", ")));
+    }
+}
+
+/// Whether real credentials are set while Meta's addresses are the real ones: the sandbox never starts then.
+pub fn has_real_credentials(source: &Source) -> bool {
+    let secret = ["META_APP_SECRET", "INSTAGRAM_APP_SECRET"].iter().any(|name| source.is_set(name));
+    let real = ["FACEBOOK_GRAPH_URL", "INSTAGRAM_GRAPH_URL", "INSTAGRAM_API_URL"]
+        .iter()
+        .any(|name| source.get(name) == table::find(name).map(|setting| setting.default));
+    secret && real
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,17 @@
+//! Log lines on standard error: for people, or one JSON object a line, in which a line break in a value cannot begin a
+//! line of its own.
+
+use std::io::IsTerminal as _;
+use tracing_subscriber::EnvFilter;
+
+/// Starts logging; later calls change nothing.
+pub fn start(format: &str, filter: &str) {
+    let filter = EnvFilter::try_new(filter).unwrap_or_else(|_| EnvFilter::new("info"));
+    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    // A second start, as in tests, finds the first one's subscriber and leaves it.
+    let _already_started = if format == "json" {
+        lines.json().flatten_event(true).with_current_span(false).try_init()
+    } else {
+        lines.with_ansi(std::io::stderr().is_terminal()).try_init()
+    };
+}

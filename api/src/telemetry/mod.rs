@@ -1,0 +1,5 @@
+//! What others see of this process: log lines and figures.
+
+pub mod ledger;
+pub mod log;
+pub mod metrics;
