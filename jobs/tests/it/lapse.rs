@@ -57,7 +57,11 @@ async fn poison_is_discarded_after_three_lapses_alone_and_its_mates_are_not() {
     die(&bench).await;
     for id in mates.iter().chain([&poison]) {
         let job = bench.job(*id).await;
-        assert_eq!((job.state.as_str(), job.lapses, job.max_attempts), ("available", 0, 9), "in company it proves nothing");
+        assert_eq!(
+            (job.state.as_str(), job.lapses, job.max_attempts),
+            ("available", 0, 9),
+            "in company it proves nothing"
+        );
     }
     // From now on each is claimed alone; the mates succeed, the poison brings its worker down each time.
     for life in 1..=3 {
@@ -104,7 +108,8 @@ async fn a_worker_that_wakes_too_late_changes_nothing() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_living_worker_keeps_its_lease_however_long_the_job_takes() {
-    let bench = Bench::with(jobs::LedgerSettings { lease: Duration::from_millis(90), ..crate::harness::settings() }).await;
+    let bench =
+        Bench::with(jobs::LedgerSettings { lease: Duration::from_millis(90), ..crate::harness::settings() }).await;
     let workers = bench.work();
     let id = bench.script(json!({ "sleep": 250 })).await;
     bench.until(id, "running").await;
@@ -120,7 +125,8 @@ async fn a_living_worker_keeps_its_lease_however_long_the_job_takes() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_cancelled_job_stops_running_and_settles_nothing() {
-    let bench = Bench::with(jobs::LedgerSettings { lease: Duration::from_millis(150), ..crate::harness::settings() }).await;
+    let bench =
+        Bench::with(jobs::LedgerSettings { lease: Duration::from_millis(150), ..crate::harness::settings() }).await;
     let workers = bench.work();
     let id = bench.enqueue(NewJob::new(&SCRIPTED, json!({ "sleep": 280, "log": "cancel" }))).await.unwrap();
     bench.until(id, "running").await;

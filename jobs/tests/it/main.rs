@@ -1,8 +1,11 @@
 //! The ledger against a real SQLite file, and the product's jobs against the sandbox.
 
 mod harness;
+mod inbox;
 mod lanes;
 mod lapse;
 mod operate;
 mod outcomes;
 mod schedule;
+mod sends;
+mod shop;

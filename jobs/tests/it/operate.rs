@@ -13,7 +13,8 @@ async fn retry_run_now_cancel_and_discard_act_once() {
     let workers = bench.work();
     let dead = bench.script(json!({ "act": "discard" })).await;
     bench.until(dead, "discarded").await;
-    let later = bench.enqueue(NewJob::new(&crate::harness::SCRIPTED, json!({})).run_at(bench.ledger.now() + 9_999_999)).await;
+    let later =
+        bench.enqueue(NewJob::new(&crate::harness::SCRIPTED, json!({})).run_at(bench.ledger.now() + 9_999_999)).await;
     let later = later.unwrap();
     let now = bench.ledger.now();
     let tx = bench.ledger.context().db.begin().await.unwrap();

@@ -6,7 +6,11 @@ use jobs::ledger::schedule::run_due;
 use sea_orm::{ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter};
 
 async fn made(bench: &Bench) -> u64 {
-    job::Entity::find().filter(job::Column::Kind.eq("test.hourly")).count(bench.ledger.context().db.read()).await.unwrap()
+    job::Entity::find()
+        .filter(job::Column::Kind.eq("test.hourly"))
+        .count(bench.ledger.context().db.read())
+        .await
+        .unwrap()
 }
 
 async fn finish_all(bench: &Bench) {
@@ -24,7 +28,8 @@ async fn each_due_time_makes_one_job_across_processes_and_downtime_is_caught_up_
     let others = [bench.another().await, bench.another().await, bench.another().await];
     let everybody = || async {
         let now = bench.ledger.now();
-        let runs = futures::future::join_all(others.iter().chain([&bench.ledger]).map(|ledger| run_due(ledger, now))).await;
+        let runs =
+            futures::future::join_all(others.iter().chain([&bench.ledger]).map(|ledger| run_due(ledger, now))).await;
         runs.into_iter().map(Result::unwrap).sum::<usize>()
     };
     assert_eq!(everybody().await, 0, "registered, and first due an hour from now");

@@ -1,0 +1,340 @@
+//! The automatic reply from the message to Meta's answer, under every fault the sandbox knows: judged by what it counted.
+
+use crate::shop::{ACCOUNT, REPLY, Shop};
+use domain::connections::LoginRoute;
+use domain::id::IdKind;
+use serde_json::json;
+use std::time::Duration;
+
+const ANN: &str = "900000000000001";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dm_is_answered_once_on_every_route() {
+    for route in [LoginRoute::InstagramLogin, LoginRoute::InstagramViaPage, LoginRoute::FacebookPage] {
+        let shop = Shop::with(route, ACCOUNT).await;
+        let mid = shop.dm(ANN, "Do you have it in blue?").await;
+        let reply = shop.reply_is("sent").await;
+        let sent = shop.sent().await;
+        assert_eq!(sent.len(), 1);
+        assert_eq!((sent[0]["text"].as_str(), sent[0]["recipientId"].as_str()), (Some(REPLY), Some(ANN)));
+        assert_eq!(reply.external_id.as_deref(), sent[0]["mid"].as_str());
+        let inbound = shop.messages().await.into_iter().find(|m| m.external_id.as_deref() == Some(&mid)).unwrap();
+        assert_eq!(reply.answers_id, Some(inbound.id));
+        for metric in ["messages_received", "messages_sent", "auto_replies"] {
+            assert_eq!(shop.usage(metric).await, 1, "{metric}");
+        }
+        let messenger = route == LoginRoute::FacebookPage;
+        let metadata = messenger.then(|| IdKind::Message.show(reply.id));
+        assert_eq!(sent[0]["metadata"].as_str().map(str::to_owned), metadata);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_echo_is_merged_after_the_answer_and_before_it() {
+    let shop = Shop::new().await;
+    shop.dm(ANN, "one").await;
+    let reply = shop.reply_is("sent").await;
+    let echo = shop.echo(ANN, json!({ "mid": reply.external_id, "text": REPLY }));
+    let delivery = shop.deliver(std::slice::from_ref(&echo)).await;
+    assert_eq!(shop.outcomes(delivery).await[0].outcome, "merged_echo");
+    assert_eq!(shop.outbound().await.len(), 1);
+
+    let shop = Shop::new().await;
+    shop.fault("slow_answer", json!({ "params": { "ms": 300 } })).await;
+    shop.dm(ANN, "two").await;
+    shop.reply_is("sending").await;
+    let mid = loop {
+        if let Some(sent) = shop.sent().await.pop() {
+            break sent["mid"].as_str().unwrap().to_owned();
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    };
+    let delivery = shop.deliver(&[shop.echo(ANN, json!({ "mid": mid, "text": REPLY }))]).await;
+    assert_eq!(shop.outcomes(delivery).await[0].outcome, "merged_echo");
+    shop.job_is("message.send", "completed").await;
+    let reply = shop.reply_is("sent").await;
+    assert_eq!((reply.external_id.as_deref(), shop.usage("auto_replies").await), (Some(mid.as_str()), 1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn somebody_elses_message_with_the_same_words_stays_its_own() {
+    let shop = Shop::new().await;
+    shop.fault("slow_answer", json!({ "params": { "ms": 300 } })).await;
+    shop.dm(ANN, "hello").await;
+    shop.reply_is("sending").await;
+    let foreign = shop.deliver(&[shop.echo(ANN, json!({ "mid": "typed-in-the-app", "text": REPLY }))]).await;
+    assert_eq!(
+        shop.outcomes(foreign).await[0].outcome,
+        "merged_echo",
+        "taken for ours, as nothing tells them apart yet"
+    );
+    shop.job_is("message.send", "completed").await;
+    let outbound = shop.outbound().await;
+    assert_eq!(outbound.len(), 2, "Meta's answer told them apart");
+    let (ours, theirs): (Vec<_>, Vec<_>) = outbound.iter().partition(|m| m.origin == "auto");
+    assert_eq!(ours[0].external_id.as_deref(), shop.sent().await[0]["mid"].as_str());
+    assert_eq!(theirs[0].external_id.as_deref(), Some("typed-in-the-app"));
+    assert_eq!(shop.usage("messages_sent").await, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_echo_stored_as_a_strangers_is_absorbed_by_the_answer() {
+    let shop = Shop::new().await;
+    shop.fault("slow_answer", json!({ "params": { "ms": 300 } })).await;
+    shop.dm(ANN, "hello").await;
+    let mid = loop {
+        if let Some(sent) = shop.sent().await.pop() {
+            break sent["mid"].as_str().unwrap().to_owned();
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    };
+    let delivery = shop.deliver(&[shop.echo(ANN, json!({ "mid": mid, "text": "words that Meta changed" }))]).await;
+    assert_eq!(shop.outcomes(delivery).await[0].outcome, "stored");
+    shop.job_is("message.send", "completed").await;
+    let reply = shop.reply_is("sent").await;
+    assert_eq!((reply.origin.as_str(), reply.external_id.as_deref()), ("auto", Some(mid.as_str())));
+}
+
+/// Accepted or not, nobody can say: never sent again by itself, and settled by whoever learns the truth.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_unknown_outcome_is_shown_and_never_guessed() {
+    let lost = [
+        ("answer_lost", 1),
+        ("reset_mid_response", 1),
+        ("answer_without_message_id", 1),
+        ("timeout_after_accept", 1),
+        ("timeout_before_accept", 0),
+        ("transient", 0),
+        ("code1", 0),
+        ("html_502", 0),
+        ("error_in_200", 0),
+    ];
+    for (fault, accepted) in lost {
+        let shop = Shop::new().await;
+        shop.fault(fault, json!({})).await;
+        shop.dm(ANN, "hello").await;
+        let reply = shop.reply_is("unknown").await;
+        assert_eq!(reply.error_class.as_deref(), Some("unknown_outcome"), "{fault}");
+        let send = shop.job_is("message.send", "completed").await;
+        assert_eq!((send.attempt, send.result.as_deref()), (1, Some(r#"{"status":"unknown"}"#)), "{fault}");
+        shop.clock.advance(60_001);
+        let expected = if accepted == 1 { "sent" } else { "unknown" };
+        shop.first_look_is_over().await;
+        shop.clock.advance(120_001);
+        shop.job_is("message.reconcile", "completed").await;
+        assert_eq!(shop.jobs("message.reconcile").await.len(), 2 - accepted, "{fault}");
+        shop.reply_is(expected).await;
+        assert_eq!(shop.sent().await.len(), accepted, "{fault}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_echo_settles_an_unknown_outcome_without_sending_again() {
+    for route in [LoginRoute::InstagramLogin, LoginRoute::FacebookPage] {
+        let shop = Shop::with(route, ACCOUNT).await;
+        shop.fault("answer_lost", json!({})).await;
+        shop.dm(ANN, "hello").await;
+        shop.reply_is("unknown").await;
+        let sent = shop.sent().await.remove(0);
+        let echo = json!({ "mid": sent["mid"], "text": sent["text"], "metadata": sent["metadata"], "app_id": 1 });
+        shop.deliver(&[shop.echo(ANN, echo)]).await;
+        let reply = shop.reply_is("sent").await;
+        assert_eq!((reply.error_class, shop.sent().await.len()), (None, 1));
+        shop.clock.advance(60_001);
+        let look = shop.job_is("message.reconcile", "completed").await;
+        assert_eq!(look.result.as_deref(), Some(r#"{"status":"sent"}"#), "nothing left to look for");
+        assert_eq!(shop.usage("auto_replies").await, 1);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn refusals_that_will_not_change_fail_the_message_and_say_why() {
+    let never = [
+        ("recipient_unavailable", "recipient_unavailable", "551/1545041", "active"),
+        ("window_closed_false", "window_closed", "10/2534022", "active"),
+        ("capability", "app_configuration", "3", "active"),
+        ("account_restricted", "account_restricted", "10/1893063", "restricted"),
+    ];
+    for (fault, class, code, status) in never {
+        let shop = Shop::new().await;
+        shop.fault(fault, json!({})).await;
+        shop.dm(ANN, "hello").await;
+        let reply = shop.reply_is("failed").await;
+        assert_eq!((reply.error_class.as_deref(), reply.error_code.as_deref()), (Some(class), Some(code)), "{fault}");
+        assert!(!reply.error_message.unwrap().is_empty());
+        let job = shop.job_is("message.send", "discarded").await;
+        assert_eq!(job.error_fingerprint.as_deref(), Some(format!("message.send {class} {code}").as_str()));
+        assert_eq!(shop.connection_now().await.status, status, "{fault}");
+        assert!(shop.sent().await.is_empty());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rate_limit_holds_the_account_as_long_as_meta_asks() {
+    let shop = Shop::new().await;
+    shop.fault("rate_limit", json!({ "params": { "code": 613, "minutes": 2 } })).await;
+    shop.dm(ANN, "hello").await;
+    let job = shop.job_is("message.send", "snoozed").await;
+    assert_eq!((job.attempt, job.run_at - shop.ledger.now()), (0, 120_000));
+    shop.reply_is("queued").await;
+    shop.dm("900000000000002", "me too").await;
+    shop.clock.advance(60_000);
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    assert!(shop.sent().await.is_empty(), "calls while throttled would prolong it");
+    shop.clock.advance(60_001);
+    for _ in 0..500 {
+        if shop.sent().await.len() == 2 {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    panic!("the replies did not leave after the hold: {:?}", shop.jobs("message.send").await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dead_token_stops_sending_and_not_receiving() {
+    let shop = Shop::new().await;
+    shop.fault("token_revoked", json!({})).await;
+    shop.dm(ANN, "hello").await;
+    shop.job_is("message.send", "snoozed").await;
+    let connection = shop.connection_now().await;
+    assert_eq!(connection.status, "needs_reconnect");
+    assert!(connection.status_reason.is_some());
+    let mid = shop.dm(ANN, "are you there?").await;
+    assert!(shop.messages().await.iter().any(|m| m.external_id.as_deref() == Some(&mid)), "messages keep arriving");
+    assert!(shop.sent().await.is_empty());
+    // Reconnected: what waits goes out.
+    use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, sea_query::Expr};
+    let tx = shop.ledger.context().db.begin().await.unwrap();
+    entities::connection::Entity::update_many()
+        .col_expr(entities::connection::Column::Status, Expr::value("active"))
+        .filter(entities::connection::Column::Id.eq(shop.connection.id))
+        .exec(tx.conn())
+        .await
+        .unwrap();
+    jobs::ledger::operate::wake_connection(&tx, shop.connection.id, shop.ledger.now()).await.unwrap();
+    tx.commit().await.unwrap();
+    for _ in 0..500 {
+        if shop.sent().await.len() == 2 {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    panic!("{:?}", shop.jobs("message.send").await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reply_never_leaves_after_its_window() {
+    let mut shop = Shop::new().await;
+    shop.stop_workers().await;
+    let old = shop.ledger.now() - 24 * 3_600_000;
+    let mut late = shop.element(ANN, json!({ "message": { "mid": "late", "text": "yesterday" } }));
+    late["timestamp"] = old.into();
+    shop.start_workers();
+    shop.deliver(&[late]).await;
+    let job = shop.job_is("reply.auto", "completed").await;
+    assert_eq!(job.result.as_deref(), Some(r#"{"skipped":"window_closed"}"#));
+
+    // Decided in time, but held up past the window.
+    shop.fault("rate_limit", json!({ "params": { "code": 613, "minutes": 3000 } })).await;
+    shop.dm("900000000000002", "today").await;
+    shop.job_is("message.send", "snoozed").await;
+    shop.clock.advance(3_000 * 60_000 + 1);
+    let reply = shop.reply_is("failed").await;
+    assert_eq!(reply.error_class.as_deref(), Some("window_closed"));
+    assert!(shop.sent().await.is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_cannot_be_reached_is_tried_again() {
+    let mut shop = Shop::new().await;
+    shop.stop_workers().await;
+    let nobody = meta::Settings { instagram_graph_url: "http://127.0.0.1:9".to_owned(), ..meta::Settings::default() };
+    let ctx = domain::Context {
+        meta: std::sync::Arc::new(meta::MetaClient::new(nobody).unwrap()),
+        ..shop.ledger.context().clone()
+    };
+    let sandbox_ledger = std::mem::replace(&mut shop.ledger, jobs::Ledger::new(ctx, crate::harness::settings()));
+    shop.start_workers();
+    shop.dm(ANN, "hello").await;
+    let job = shop.job_is("message.send", "retryable").await;
+    assert_eq!((job.attempt, job.error_class.as_deref()), (1, Some("transient")));
+    shop.reply_is("queued").await;
+    shop.stop_workers().await;
+    shop.ledger = sandbox_ledger;
+    shop.start_workers();
+    shop.clock.advance(60_000);
+    shop.reply_is("sent").await;
+    assert_eq!(shop.sent().await.len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn bots_that_answer_each_other_fall_silent() {
+    let shop = Shop::new().await;
+    for n in 0..12 {
+        shop.dm(ANN, &format!("message {n}")).await;
+        shop.job_is("reply.auto", "completed").await;
+    }
+    for _ in 0..200 {
+        if shop.jobs("reply.auto").await.iter().all(|job| job.state == "completed") && shop.sent().await.len() >= 5 {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    assert_eq!(shop.sent().await.len(), 5, "five in ten minutes");
+    let skipped =
+        shop.jobs("reply.auto").await.into_iter().filter(|j| j.result.as_deref().unwrap().contains("too_many_replies"));
+    assert_eq!(skipped.count(), 7);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_that_died_while_sending_leaves_an_unknown_outcome() {
+    use jobs::ledger::claim::{self, Claim};
+    for sending in [true, false] {
+        let mut shop = Shop::new().await;
+        shop.fault("rate_limit", json!({ "params": { "code": 613, "minutes": 1 } })).await;
+        shop.dm(ANN, "hello").await;
+        shop.job_is("message.send", "snoozed").await;
+        shop.stop_workers().await;
+        shop.clock.advance(60_001);
+        let now = shop.ledger.now();
+        let claim = Claim { queue: jobs::Queue::Send, worker: "dead", now, lease_until: now + 60_000, limit: 9 };
+        let db = &shop.ledger.context().db;
+        assert_eq!(claim::due(db, claim).await.unwrap().len(), 1);
+        let reply = shop.reply_is("queued").await;
+        if sending {
+            assert!(domain::outbound::begin(db.write(), reply.id, now).await.unwrap());
+        }
+        shop.clock.advance(60_001);
+        shop.start_workers();
+        if sending {
+            let reply = shop.reply_is("unknown").await;
+            assert_eq!(reply.error_class.as_deref(), Some("unknown_outcome"));
+            let job = shop.job_is("message.send", "completed").await;
+            assert_eq!(job.result.as_deref(), Some(r#"{"status":"unknown"}"#));
+            assert!(shop.sent().await.is_empty());
+        } else {
+            shop.reply_is("sent").await;
+            assert_eq!(shop.job_is("message.send", "completed").await.attempt, 2);
+            assert_eq!(shop.sent().await.len(), 1);
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_late_answer_is_written_by_the_worker_that_lost_the_job() {
+    let shop = Shop::new().await;
+    shop.fault("slow_answer", json!({ "params": { "ms": 400 } })).await;
+    shop.dm(ANN, "hello").await;
+    shop.reply_is("sending").await;
+    // Somebody else takes the job meanwhile, as after a pause of this process.
+    let job = shop.job_is("message.send", "running").await;
+    let tx = shop.ledger.context().db.begin().await.unwrap();
+    jobs::ledger::operate::cancel(&tx, job.id, shop.ledger.now()).await.unwrap();
+    let trouble = domain::outbound::Trouble::default();
+    domain::outbound::unknown(tx.conn(), shop.reply_is("sending").await.id, &trouble).await.unwrap();
+    tx.commit().await.unwrap();
+    shop.reply_is("sent").await;
+    assert_eq!(shop.job_is("message.send", "cancelled").await.result, None, "the job itself stays as it was made");
+}
