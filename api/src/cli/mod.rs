@@ -2,6 +2,8 @@
 
 mod admin;
 mod context;
+#[cfg(feature = "sandbox")]
+mod demo;
 mod healthcheck;
 mod migrate;
 mod openapi;
@@ -35,6 +37,9 @@ enum Command {
     /// Run a local Meta for trying things out; never with real credentials.
     #[cfg(feature = "sandbox")]
     Sandbox(sandbox::SandboxArgs),
+    /// Run everything at once to try it out: service, workers, a local Meta, two shops and their customers.
+    #[cfg(feature = "sandbox")]
+    Demo(demo::Demo),
     /// Users, plans, keys and connections, straight in the database.
     #[command(after_long_help = table::help())]
     Admin(admin::Admin),
@@ -49,6 +54,8 @@ pub async fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Healthcheck(healthcheck) => healthcheck.run(),
         #[cfg(feature = "sandbox")]
         Command::Sandbox(sandbox) => sandbox.run().await,
+        #[cfg(feature = "sandbox")]
+        Command::Demo(demo) => demo.run().await,
         Command::Admin(admin) => admin.run().await,
     }
 }

@@ -31,18 +31,7 @@ pub struct SandboxArgs {
 
 impl SandboxArgs {
     pub async fn run(self) -> anyhow::Result<()> {
-        let mut problems = Problems::default();
-        let source = Source::read(&mut problems);
-        if !problems.is_empty() {
-            return Err(problems.into());
-        }
-        if has_real_credentials(&source) {
-            bail!(
-                "META_APP_SECRET or INSTAGRAM_APP_SECRET is set while Meta's addresses are the real ones; \
-                 the sandbox never runs beside real credentials: unset them, or point FACEBOOK_GRAPH_URL, \
-                 INSTAGRAM_GRAPH_URL and INSTAGRAM_API_URL at the sandbox"
-            );
-        }
+        let source = environment_without_credentials()?;
         log::start(source.get("LOG_FORMAT").unwrap_or("pretty"), source.get("RUST_LOG").unwrap_or("info"));
         let mut config = Config {
             webhook_url_instagram: self.webhook_url_instagram,
@@ -69,4 +58,21 @@ impl SandboxArgs {
         running.stop().await;
         Ok(())
     }
+}
+
+/// The environment's settings; an error when they hold real credentials.
+pub(super) fn environment_without_credentials() -> anyhow::Result<Source> {
+    let mut problems = Problems::default();
+    let source = Source::read(&mut problems);
+    if !problems.is_empty() {
+        return Err(problems.into());
+    }
+    if has_real_credentials(&source) {
+        bail!(
+            "META_APP_SECRET or INSTAGRAM_APP_SECRET is set while Meta's addresses are the real ones; \
+             the sandbox never runs beside real credentials: unset them, or point FACEBOOK_GRAPH_URL, \
+             INSTAGRAM_GRAPH_URL and INSTAGRAM_API_URL at the sandbox"
+        );
+    }
+    Ok(source)
 }

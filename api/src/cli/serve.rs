@@ -14,6 +14,7 @@ use domain::password::Passwords;
 use jobs::{Ledger, Workers};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use tokio::net::TcpListener;
 
 /// From the signal to the end of the process.
 const STOP_WITHIN: Duration = Duration::from_secs(29);
@@ -42,40 +43,60 @@ impl Serve {
     pub async fn run(self) -> anyhow::Result<()> {
         let settings = Settings::load(Need::Service)?;
         log::start(&settings.log_format, &settings.log_filter);
-        // Installed before anything is counted.
-        let figures = metrics::recorder();
+        // Held to the end: dropping it would disarm them.
+        let _fault_points = jobs::failpoint::arm_from_environment();
         let stop = server::signalled().context("signals cannot be listened to")?;
-        let Made { ctx, edge } = context::make(settings).await?;
-        let ledger = Ledger::new(ctx.clone(), edge.ledger.clone());
-        let workers = (self.role != Role::Api).then(|| Workers::start(&ledger));
-
+        // Installed before anything is counted.
+        metrics::recorder();
+        let made = context::make(settings).await?;
         if self.role == Role::Worker {
-            tracing::info!("working");
-            stop.await;
-        } else {
-            let app = App {
-                ctx: ctx.clone(),
-                ingest: ledger.ingest(),
-                passwords: Passwords::new(HASHES_AT_ONCE)?,
-                cursors: Cursors::new(edge.cursor_key),
-                origin: edge.origin,
-                secure: edge.secure,
-                figures,
-            };
-            let limits = Limits { connections: edge.max_connections, ..Limits::default() };
-            let server = Server::bind(edge.bind_addr, server::endpoint(Arc::new(app)), limits).await;
-            let server = server.context("the address of BIND_ADDR is not free, or not one of this machine's")?;
-            tracing::info!(address = %server.address()?, "listening");
-            let (asked, stopping) = tokio::sync::oneshot::channel();
-            let stop = async {
-                stop.await;
-                let _server_is_gone = asked.send(Instant::now());
-            };
-            server.run(stop).await;
-            return end(ctx, workers, stopping.await.unwrap_or_else(|_| Instant::now())).await;
+            return work(made, stop).await;
         }
-        end(ctx, workers, Instant::now()).await
+        let listener = TcpListener::bind(made.edge.bind_addr).await;
+        let listener = listener.context("the address of BIND_ADDR is not free, or not one of this machine's")?;
+        answer(made, listener, self.role == Role::All, stop).await
     }
+}
+
+/// Works until `stop` completes; listens nowhere.
+async fn work(made: Made, stop: impl Future<Output = ()>) -> anyhow::Result<()> {
+    let Made { ctx, edge } = made;
+    let workers = Workers::start(&Ledger::new(ctx.clone(), edge.ledger));
+    tracing::info!("working");
+    stop.await;
+    end(ctx, Some(workers), Instant::now()).await
+}
+
+/// Answers on `listener`, and works where wanted, until `stop` completes; then ends both in order.
+pub(super) async fn answer(
+    made: Made,
+    listener: TcpListener,
+    with_workers: bool,
+    stop: impl Future<Output = ()>,
+) -> anyhow::Result<()> {
+    let Made { ctx, edge } = made;
+    let figures = metrics::recorder();
+    let ledger = Ledger::new(ctx.clone(), edge.ledger);
+    let workers = with_workers.then(|| Workers::start(&ledger));
+    let app = App {
+        ctx: ctx.clone(),
+        ingest: ledger.ingest(),
+        passwords: Passwords::new(HASHES_AT_ONCE)?,
+        cursors: Cursors::new(edge.cursor_key),
+        origin: edge.origin,
+        secure: edge.secure,
+        figures,
+    };
+    let limits = Limits { connections: edge.max_connections, ..Limits::default() };
+    let server = Server::on(listener, server::endpoint(Arc::new(app)), limits);
+    tracing::info!(address = %server.address()?, "listening");
+    let (asked, stopping) = tokio::sync::oneshot::channel();
+    let stop = async {
+        stop.await;
+        let _server_is_gone = asked.send(Instant::now());
+    };
+    server.run(stop).await;
+    end(ctx, workers, stopping.await.unwrap_or_else(|_| Instant::now())).await
 }
 
 /// Workers stop after the last request, which may have waited for one of their jobs.

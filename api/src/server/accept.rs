@@ -46,10 +46,9 @@ pub struct Server {
 }
 
 impl Server {
-    /// Takes the port.
-    pub async fn bind(address: SocketAddr, endpoint: BoxEndpoint<'static>, limits: Limits) -> io::Result<Self> {
-        let listener = TcpListener::bind(address).await?;
-        Ok(Self { listener, endpoint: Arc::new(endpoint), limits })
+    /// Serves on a port already taken: who must know the port's number before the endpoint exists takes it first.
+    pub fn on(listener: TcpListener, endpoint: BoxEndpoint<'static>, limits: Limits) -> Self {
+        Self { listener, endpoint: Arc::new(endpoint), limits }
     }
 
     /// Where it listens.

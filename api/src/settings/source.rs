@@ -33,7 +33,7 @@ impl Source {
         Self::merge(file.as_deref().map(Path::new), environment, problems)
     }
 
-    /// From values given directly; for tests.
+    /// From values given directly, and from nowhere else: for the demo and for tests.
     pub fn of(values: &[(&'static str, &str)]) -> Self {
         let values = values.iter().map(|(name, value)| (*name, SecretString::from(*value))).collect();
         Self { values }
