@@ -4,5 +4,5 @@ use super::output;
 use crate::routes;
 
 pub fn run() -> anyhow::Result<()> {
-    Ok(output::text(&routes::service().spec())?)
+    Ok(output::text(&routes::document::exact(&routes::service().spec()))?)
 }

@@ -125,7 +125,7 @@ pub fn from_poem(error: &poem::Error) -> Problem {
     if let Some(ParseParamError { name, .. }) = error.downcast_ref() {
         return Problem::with(Code::InvalidParameter, format!("The parameter {name} is not of the kind it should be."));
     }
-    if error.is::<ParsePathError>() {
+    if error.is::<ParsePathError>() || error.is::<poem::error::ParsePathError>() {
         return Problem::new(Code::NotFound);
     }
     if error.is::<ContentTypeError>() {

@@ -5,6 +5,7 @@ pub mod audit;
 pub mod auth;
 pub mod connections;
 pub mod conversations;
+pub mod document;
 pub mod figures;
 pub mod health;
 pub mod messages;

@@ -30,13 +30,14 @@ impl<E: Endpoint> Edge<E> {
     }
 
     /// The answer, and the pattern of the route that gave it.
-    async fn answer(&self, mut request: Request) -> (Response, Option<PathPattern>) {
+    async fn answer(&self, request: Request) -> (Response, Option<PathPattern>) {
         let path = request.uri().path().to_owned();
-        if let Err(problem) = body::read(&mut request).await {
-            return (problem.into_response(), None);
-        }
-        let called = tokio::time::timeout(WHOLE, AssertUnwindSafe(self.inner.call(request)).catch_unwind()).await;
-        match called {
+        let called = async {
+            let mut request = request;
+            body::read(&mut request).await?;
+            self.inner.call(request).await
+        };
+        match tokio::time::timeout(WHOLE, AssertUnwindSafe(called).catch_unwind()).await {
             Ok(Ok(Ok(response))) => {
                 let response = response.into_response();
                 let pattern = response.data::<PathPattern>().cloned();
@@ -105,4 +106,34 @@ fn known(method: &Method) -> &'static str {
 fn panic_text(panic: &(dyn std::any::Any + Send)) -> &str {
     let text = panic.downcast_ref::<&str>().copied();
     text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("without a text")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use poem::endpoint::make;
+
+    async fn of(inner: impl Endpoint) -> Response {
+        let edge = Edge::new(inner, Arc::new(Paths::default()));
+        edge.call(Request::default()).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_panic_is_a_problem() {
+        #[expect(unreachable_code, reason = "the handler's type needs a value")]
+        let response = of(make(|_| async {
+            panic!("geheim");
+            Ok::<_, poem::Error>(Response::default())
+        }))
+        .await;
+        assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
+        assert_eq!(response.content_type(), Some("application/problem+json"));
+        assert!(!response.into_body().into_string().await.unwrap().contains("geheim"));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_handler_that_does_not_end_is_given_up() {
+        let response = of(make(|_| std::future::pending::<poem::Result<Response>>())).await;
+        assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
+    }
 }

@@ -22,7 +22,7 @@ use std::sync::Arc;
 /// Everything this program answers.
 pub fn endpoint(app: Arc<App>) -> BoxEndpoint<'static> {
     let service = routes::service();
-    let (document, page) = (service.spec(), service.swagger_ui_html());
+    let (document, page) = (routes::document::exact(&service.spec()), service.swagger_ui_html());
     let paths = Arc::new(paths::Paths::of::<routes::Routes>());
     let json = move |_| Response::builder().content_type("application/json").body(document.clone());
     let routes = Route::new()

@@ -1,0 +1,85 @@
+//! What operators see and do.
+
+use crate::webhooks::sign;
+use crate::world::{Answer, Caller, World};
+use domain::api_keys::Scope;
+use jobs::Workers;
+use serde_json::{Value, json};
+use std::time::Duration;
+
+async fn deliver(world: &World, body: &'static [u8]) {
+    let request = world.request(&Caller::default(), "POST", "/api/webhooks/instagram");
+    let request = request.header("X-Hub-Signature-256", sign("instagram", body)).body(body);
+    assert_eq!(Answer::of(request.send().await.unwrap()).await.status, 200);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_delivery_and_its_job_are_shown_with_what_became_of_them() {
+    let world = World::new().await;
+    let operator = world.key(None, &[Scope::JobsRead]).await;
+    deliver(&world, b"{\"object\": geheim").await;
+    let listed = world.get(&operator, "/api/admin/jobs?state=available&kind=webhook.process").await.body;
+    assert_eq!(listed["items"].as_array().unwrap().len(), 1, "{listed}");
+    let workers = Workers::start(&world.ledger);
+    let mut job = Value::Null;
+    for _ in 0..100 {
+        let path = format!("/api/admin/jobs/{}", listed["items"][0]["id"].as_str().unwrap());
+        job = world.get(&operator, &path).await.body;
+        if job["state"] == "completed" {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    workers.stop(Duration::from_secs(1)).await;
+    assert_eq!(job["state"], "completed", "{job}");
+    for field in [
+        "queue",
+        "kind",
+        "attempt",
+        "maxAttempts",
+        "runAt",
+        "organizationId",
+        "connectionId",
+        "error",
+        "attempts",
+        "result",
+        "createdAt",
+        "finishedAt",
+    ] {
+        assert!(job.get(field).is_some(), "{field}");
+    }
+    let answer = world.get(&operator, "/api/admin/deliveries").await;
+    assert!(!answer.text.contains("geheim"));
+    let delivery = &answer.body["items"][0];
+    assert_eq!((&delivery["state"], &delivery["events"]), (&json!("malformed"), &json!([])));
+    let one = world.get(&operator, &format!("/api/admin/deliveries/{}", delivery["id"].as_str().unwrap())).await.body;
+    assert_eq!(one, *delivery);
+    for missing in ["/api/admin/deliveries/dlv_1", "/api/admin/jobs/job_1", "/api/admin/jobs/x"] {
+        assert_eq!(world.get(&operator, missing).await.code(), "not_found");
+    }
+    for bad in ["state=lost", "kind=Robert'%3B", "kind=%00"] {
+        assert_eq!(world.get(&operator, &format!("/api/admin/jobs?{bad}")).await.code(), "invalid_parameter", "{bad}");
+    }
+}
+
+#[tokio::test]
+async fn pausing_a_queue_is_written_down_with_its_reason() {
+    let world = World::new().await;
+    let reader = world.key(None, &[Scope::JobsRead, Scope::AuditRead]).await;
+    let writer = world.key(None, &[Scope::JobsWrite]).await;
+    let body = json!({ "reason": "Meta is down" });
+    let pause = "/api/admin/queues/send/pause";
+    assert_eq!(world.send(&reader, "POST", pause, body.clone()).await.code(), "scope_required");
+    let paused = world.send(&writer, "POST", pause, body.clone()).await;
+    assert_eq!((paused.status, &paused.body["paused"]), (200, &json!(true)));
+    assert_eq!(world.send(&writer, "POST", "/api/admin/queues/lost/pause", body).await.code(), "not_found");
+    let queues = world.get(&reader, "/api/admin/queues").await.body;
+    let send = queues["items"].as_array().unwrap().iter().find(|queue| queue["name"] == "send").unwrap();
+    assert_eq!(*send, paused.body);
+    let resumed = world.send(&writer, "POST", "/api/admin/queues/send/resume", json!({})).await.body;
+    assert_eq!((&resumed["paused"], &resumed["pausedAt"]), (&json!(false), &Value::Null));
+    let trail = world.get(&reader, "/api/admin/audit").await.body;
+    let paused = trail["items"].as_array().unwrap().iter().find(|entry| entry["action"] == "queue.paused").unwrap();
+    assert_eq!((&paused["target"], &paused["reason"]), (&json!("send"), &json!("Meta is down")));
+    assert!(paused["actor"].as_str().unwrap().starts_with("key_"));
+}

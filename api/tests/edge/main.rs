@@ -1,0 +1,13 @@
+//! The HTTP edge as a stranger meets it: the real server on a port of its own, over TCP, with a real database file and a
+//! clock that is turned by hand.
+
+mod accounts;
+mod admin;
+mod connections;
+mod health;
+mod inbox;
+mod limits;
+mod rows;
+mod tenants;
+mod webhooks;
+mod world;
