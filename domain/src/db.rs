@@ -6,6 +6,7 @@ use sea_orm::{
     SqlxSqliteConnector, TransactionOptions, TransactionTrait,
 };
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::Connection as _;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -83,10 +84,18 @@ impl Db {
 }
 
 async fn pool(connections: u32, options: SqliteConnectOptions) -> Result<DatabaseConnection, OpenError> {
+    // A pool tries a refused connection again until its time is out; alone, its error is the answer.
+    let mut first = sqlx::SqliteConnection::connect_with(&options).await?;
+    assert_pragmas(&mut first).await?;
+    first.close().await?;
     let pool = SqlitePoolOptions::new()
         .max_connections(connections)
         .acquire_timeout(ACQUIRE_TIMEOUT)
         .after_connect(|connection, _| Box::pin(assert_pragmas(connection)))
+        // A full disk makes SQLite end a transaction by itself. The driver still counts it, so that the next "transaction"
+        // would be a savepoint inside one that is never committed: its commit would succeed and keep nothing. Such a
+        // connection is closed and replaced.
+        .before_acquire(|connection, _| Box::pin(async { Ok(!connection.is_in_transaction()) }))
         .connect_with(options)
         .await?;
     Ok(SqlxSqliteConnector::from_sqlx_sqlite_pool(pool))
@@ -220,6 +229,27 @@ mod tests {
             .synchronous(SqliteSynchronous::Normal);
         let error = pool(1, weak).await.unwrap_err().to_string();
         assert!(error.contains("synchronous = 1"), "{error}");
+    }
+
+    /// SQLite ends a transaction by itself when the disk is full; here a trigger makes it do so.
+    #[tokio::test]
+    async fn a_transaction_that_the_database_ended_does_not_swallow_the_next_ones() {
+        let dir = tempfile::tempdir().unwrap();
+        let url = format!("sqlite://{}?mode=rwc", dir.path().join("t.db").display());
+        let db = Db::open(&url).await.unwrap();
+        let schema = "CREATE TABLE t (a INTEGER); CREATE TRIGGER r BEFORE INSERT ON t WHEN new.a < 0 \
+                      BEGIN SELECT RAISE(ROLLBACK, 'the disk is full'); END";
+        db.write().execute_unprepared(schema).await.unwrap();
+        let tx = db.begin().await.unwrap();
+        assert!(tx.conn().execute_unprepared("INSERT INTO t VALUES (-1)").await.is_err());
+        drop(tx);
+        drop(db.begin().await.unwrap());
+        let tx = db.begin().await.unwrap();
+        tx.conn().execute_unprepared("INSERT INTO t VALUES (1)").await.unwrap();
+        tx.commit().await.unwrap();
+        let statement = sea_orm::Statement::from_string(sea_orm::DbBackend::Sqlite, "SELECT count(*) FROM t");
+        let row = db.read().query_one_raw(statement).await.unwrap().unwrap();
+        assert_eq!(row.try_get_by_index::<i64>(0).unwrap(), 1, "committed means that others see it");
     }
 
     #[tokio::test]
