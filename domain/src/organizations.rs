@@ -22,7 +22,7 @@ pub enum OrganizationError {
     #[error("An organization's name has 1 to 100 printable characters.")]
     Name,
     /// The catalogue has no such plan.
-    #[error("There is no plan of that name.")]
+    #[error("There is no plan of that name; the usual ones are starter, pro, team and enterprise.")]
     UnknownPlan,
     /// No such organization.
     #[error("There is no such organization.")]

@@ -11,6 +11,7 @@ use anyhow::Context as _;
 use clap::{Args, ValueEnum};
 use domain::Context;
 use domain::password::Passwords;
+use domain::plans;
 use jobs::{Ledger, Workers};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -75,6 +76,7 @@ pub(super) async fn answer(
     stop: impl Future<Output = ()>,
 ) -> anyhow::Result<()> {
     let Made { ctx, edge } = made;
+    check_signup_plan(&ctx).await?;
     let figures = metrics::recorder();
     let ledger = Ledger::new(ctx.clone(), edge.ledger);
     let workers = with_workers.then(|| Workers::start(&ledger));
@@ -97,6 +99,14 @@ pub(super) async fn answer(
     };
     server.run(stop).await;
     end(ctx, workers, stopping.await.unwrap_or_else(|_| Instant::now())).await
+}
+
+/// The catalogue is data, so this setting can only be checked against the database.
+async fn check_signup_plan(ctx: &Context) -> anyhow::Result<()> {
+    let Some(plan) = ctx.settings.signup_plan.as_deref() else { return Ok(()) };
+    let known = plans::find(ctx.db.read(), plan).await?.is_some();
+    anyhow::ensure!(known, "SIGNUP_PLAN is not a plan of the catalogue; use starter, pro, team, enterprise or closed");
+    Ok(())
 }
 
 /// Workers stop after the last request, which may have waited for one of their jobs.

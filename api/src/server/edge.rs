@@ -12,6 +12,7 @@ use poem::{Endpoint, IntoResponse as _, PathPattern, Request, Response};
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use tracing::Instrument as _;
 use uuid::Uuid;
 
 /// From the head of a request to its answer.
@@ -75,7 +76,9 @@ impl<E: Endpoint> Endpoint for Edge<E> {
     async fn call(&self, request: Request) -> poem::Result<Response> {
         let (began, id) = (Instant::now(), Uuid::now_v7().simple().to_string());
         let method = known(request.method());
-        let (mut response, pattern) = self.answer(request).await;
+        // Lines of the handler carry the request's id, and so can be found from the answer's header.
+        let span = tracing::info_span!("request", request_id = id);
+        let (mut response, pattern) = self.answer(request).instrument(span).await;
         let route = self.paths.name(pattern.as_ref().map(|pattern| pattern.0.as_ref()));
         headers::add(&mut response, &route, &id);
         let (status, took) = (response.status().as_u16(), began.elapsed());

@@ -1,5 +1,7 @@
 //! The account side of the rules against a real SQLite file: sign-in, sessions, keys, plans, connections, reading.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop where it is")]
+
 mod bench;
 mod connecting;
 mod reading;
