@@ -1,1 +1,46 @@
-fn main() {}
+//! The commands of README.md: `demo` to try everything out, `test` to run every test, `openapi` for the document.
+//! They need a Rust toolchain and nothing else; what more they need they install, and say so.
+
+mod check;
+mod demo;
+mod openapi;
+mod output;
+mod suite;
+mod workspace;
+
+use clap::{Parser, Subcommand};
+use std::process::ExitCode;
+
+/// The commands of this project.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", arg_required_else_help = true)]
+struct Xtask {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Build the program and run everything at once on embedded defaults: service, workers, a local Meta, two shops.
+    Demo(demo::Demo),
+    /// Run every test, and say how many of which kind ran.
+    Test(suite::Test),
+    /// Write openapi/openapi.json anew from the program.
+    Openapi(openapi::Openapi),
+}
+
+fn main() -> ExitCode {
+    let done = match Xtask::parse().command {
+        Command::Demo(demo) => demo.run(),
+        Command::Test(test) => test.run(),
+        Command::Openapi(openapi) => openapi.run(),
+    };
+    match done {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            output::progress(&format!("xtask: {error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,122 @@
+//! What the steps share: both sides' addresses, who is who in the demo, and what an earlier step found.
+
+use super::eventually::eventually;
+use super::meta::Meta;
+use super::service::{Caller, Service, items};
+use anyhow::{Context as _, ensure};
+use serde_json::Value;
+use std::time::Duration;
+
+/// The journey so far.
+#[derive(Debug)]
+pub struct Journey {
+    pub service: Service,
+    pub meta: Meta,
+    /// What the program said of itself.
+    pub facts: Value,
+    /// The Pro shop's user, once signed in.
+    pub pro: Caller,
+    /// Reads deliveries and jobs.
+    pub operator: Caller,
+    /// The first customer's conversation and messages.
+    pub first: Option<First>,
+}
+
+/// The first message and its answer.
+#[derive(Clone, Debug)]
+pub struct First {
+    pub conversation: String,
+    pub inbound: String,
+    pub mid: String,
+    pub outbound: Option<String>,
+}
+
+impl Journey {
+    pub fn new(facts: Value) -> anyhow::Result<Self> {
+        // Another part of the program may have chosen a provider already; any will do, only http is spoken.
+        let _chosen_already = rustls::crypto::ring::default_provider().install_default();
+        let http = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(30)).build()?;
+        let (service, meta) = (address(&facts, "api")?, address(&facts, "sandbox")?);
+        let key = facts["operatorKey"].as_str().context("the program names no operator key")?;
+        Ok(Self {
+            service: Service::new(http.clone(), service),
+            meta: Meta::new(http, meta),
+            pro: Caller::Nobody,
+            operator: Caller::Key(key.to_owned()),
+            first: None,
+            facts,
+        })
+    }
+
+    /// The shop of a plan.
+    pub fn shop(&self, plan: &str) -> anyhow::Result<&Value> {
+        let shops = self.facts["shops"].as_array().context("the program names no shops")?;
+        shops.iter().find(|shop| shop["plan"] == plan).with_context(|| format!("there is no shop with the plan {plan}"))
+    }
+
+    /// A shop's account on a platform: as the program named it.
+    pub fn account(&self, plan: &str, platform: &str) -> anyhow::Result<Value> {
+        let accounts = self.shop(plan)?["accounts"].as_array().context("a shop without accounts")?;
+        let found = accounts.iter().find(|account| account["platform"] == platform).cloned();
+        found.with_context(|| format!("the shop with the plan {plan} has no account on {platform}"))
+    }
+
+    /// Meta's id of the Pro shop's account on a platform.
+    pub fn account_id(&self, platform: &str) -> anyhow::Result<String> {
+        text(&self.account("pro", platform)?, "accountId")
+    }
+
+    /// What an earlier step found; without it a step cannot show anything.
+    pub fn first(&self) -> anyhow::Result<First> {
+        self.first.clone().context("the first message was not stored, so there is nothing to look at")
+    }
+
+    /// Waits until no job of these queues is due or running.
+    pub async fn idle(&self) -> anyhow::Result<()> {
+        self.meta.quiet().await?;
+        eventually("an idle ledger", async || {
+            let queues = self.service.get(&self.operator, "/api/admin/queues").await?;
+            let busy = items(&queues).iter().any(|queue| queue["running"] != 0 || !queue["oldestDueAt"].is_null());
+            Ok((!busy).then_some(()))
+        })
+        .await
+    }
+
+    /// Messages received and automatic replies of the Pro shop this month.
+    pub async fn usage(&self) -> anyhow::Result<(i64, i64)> {
+        let plan = self.service.get(&self.pro, "/api/plan").await?;
+        let count = |name: &str| plan["usage"][name].as_i64().with_context(|| format!("the plan shows no {name}"));
+        Ok((count("messagesReceived")?, count("autoReplies")?))
+    }
+
+    /// The reply to a message once it is sent, and that Meta took exactly one.
+    pub async fn answered_once(&self, account: &str, customer: &str, mid: &str) -> anyhow::Result<Value> {
+        let inbound = self
+            .service
+            .message(&self.pro, customer, "the message in the inbox", |one| one["externalId"] == mid)
+            .await?;
+        let reply = self
+            .service
+            .message(&self.pro, customer, "a sent reply", |one| one["inReplyTo"] == inbound["id"] && is_sent(one))
+            .await?;
+        let (sent, replies) = (self.meta.sent(account, customer).await?, self.meta.replies_to(mid).await?);
+        ensure!(replies == 1, "Meta counted {replies} replies to the message");
+        let ours = sent.iter().filter(|one| one["mid"] == reply["externalId"]).count();
+        ensure!(ours == 1, "the reply in the inbox is not the one Meta took");
+        Ok(reply)
+    }
+}
+
+/// A text field that must be there.
+pub fn text(value: &Value, name: &str) -> anyhow::Result<String> {
+    Ok(value[name].as_str().with_context(|| format!("there is no {name} in {value}"))?.to_owned())
+}
+
+/// Whether Meta has a message of ours.
+pub fn is_sent(message: &Value) -> bool {
+    matches!(message["status"].as_str(), Some("sent" | "delivered" | "read"))
+}
+
+fn address<'a>(facts: &'a Value, name: &str) -> anyhow::Result<&'a str> {
+    facts[name].as_str().with_context(|| format!("the program names no address {name}"))
+}

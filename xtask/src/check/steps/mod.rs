@@ -1,0 +1,38 @@
+//! The steps of the journey in their order, one file per subject; each says in a sentence what it saw, or what was wrong.
+
+mod arrival;
+mod door;
+mod faults;
+mod kinds;
+mod shops;
+
+use super::journey::Journey;
+use std::pin::Pin;
+
+/// A step under way.
+type Seen<'a> = Pin<Box<dyn Future<Output = anyhow::Result<String>> + 'a>>;
+
+/// What a step does.
+type Act = for<'a> fn(&'a mut Journey) -> Seen<'a>;
+
+/// Every step with its name; the program's end comes after them.
+pub const STEPS: [(&str, Act); 18] = [
+    ("ready", |journey| Box::pin(door::ready(journey))),
+    ("sign in", |journey| Box::pin(door::sign_in(journey))),
+    ("connections", |journey| Box::pin(door::connections(journey))),
+    ("handshake", |journey| Box::pin(door::handshake(journey))),
+    ("signatures", |journey| Box::pin(door::signatures(journey))),
+    ("message in", |journey| Box::pin(arrival::stored(journey))),
+    ("reply out", |journey| Box::pin(arrival::answered(journey))),
+    ("echo", |journey| Box::pin(arrival::echo_merged(journey))),
+    ("redelivery", |journey| Box::pin(arrival::redelivered(journey))),
+    ("picture", |journey| Box::pin(kinds::picture(journey))),
+    ("story reply", |journey| Box::pin(kinds::story_reply(journey))),
+    ("reaction", |journey| Box::pin(kinds::reaction(journey))),
+    ("unsend", |journey| Box::pin(kinds::unsend(journey))),
+    ("Facebook Page", |journey| Box::pin(shops::facebook_page(journey))),
+    ("lost answer", |journey| Box::pin(faults::lost_answer(journey))),
+    ("another shop", |journey| Box::pin(shops::another_shop(journey))),
+    ("rate limit", |journey| Box::pin(faults::rate_limit(journey))),
+    ("health", |journey| Box::pin(door::healthy(journey))),
+];
