@@ -67,8 +67,10 @@ impl Server {
         ending.announced.cancel();
         // Who connected before the port closes is served too: keep accepting while answers announce the end.
         let _announced = tokio::time::timeout(self.limits.announce, self.accept(&places, &serving, &ending)).await;
-        let Self { listener, limits, .. } = self;
-        drop(listener);
+        let Self { listener, endpoint, limits } = self;
+        for (stream, remote) in let_in_already(listener) {
+            serving.spawn(connection::serve(stream, remote, endpoint.clone(), limits, ending.clone()));
+        }
         ending.begun.cancel();
         serving.close();
         if tokio::time::timeout(limits.drain, serving.wait()).await.is_err() {
@@ -104,4 +106,16 @@ impl Server {
             }
         }
     }
+}
+
+/// Whoever the kernel has let in but nobody has accepted: closing the port would reset them. Asked of the kernel itself, for
+/// the runtime may not have heard of them yet.
+fn let_in_already(listener: TcpListener) -> Vec<(TcpStream, SocketAddr)> {
+    let Ok(listener) = listener.into_std() else { return Vec::new() };
+    let next = || {
+        let (stream, remote) = listener.accept().ok()?;
+        stream.set_nonblocking(true).ok()?;
+        Some((TcpStream::from_std(stream).ok()?, remote))
+    };
+    std::iter::from_fn(next).collect()
 }

@@ -24,6 +24,9 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+/// While stopping: how long a head that is on its way is waited for.
+const LAST_HEAD: Duration = Duration::from_secs(1);
+
 /// What a connection is doing, and until when it may.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
@@ -63,7 +66,7 @@ pub async fn serve(
 ) {
     let local = stream.local_addr().unwrap_or(remote);
     let (phase, phases) = watch::channel(Phase::Head(Instant::now() + limits.head));
-    let phase = Arc::new(phase);
+    let (phase, mut heads) = (Arc::new(phase), phases.clone());
     let io = Timed { stream, phase: phase.clone(), head: limits.head };
     let announced = ending.announced.clone();
     let service = service_fn(move |request: http::Request<Incoming>| {
@@ -93,8 +96,18 @@ pub async fn serve(
         served = &mut connection => served,
         () = overdue(phases) => return tracing::debug!("a connection was closed: nothing came in time"),
         () = ending.begun.cancelled() => {
-            connection.as_mut().graceful_shutdown();
-            connection.await
+            // Who has just connected, or is sending a head, is let in: hyper would hang up on both.
+            let arrived = tokio::time::timeout(LAST_HEAD, async {
+                // The guard is dropped here: it must not live across a pause.
+                let _busy_or_over = heads.wait_for(|phase| !matches!(phase, Phase::Head(_))).await.map(drop);
+            });
+            tokio::select! {
+                served = &mut connection => served,
+                _arrived_or_never = arrived => {
+                    connection.as_mut().graceful_shutdown();
+                    connection.await
+                }
+            }
         }
     };
     if let Err(error) = served {
