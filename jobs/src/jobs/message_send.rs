@@ -148,7 +148,7 @@ async fn write_down(
             Ok(()) => return Ok(Finish::Settled),
             Err(SettleError::Overtaken) => {
                 // A late worker changes nothing, but that Meta has the message is a fact.
-                if let Aftermath::Sent { mid } = aftermath {
+                if let Aftermath::Sent { mid, .. } = aftermath {
                     let db = ledger.context().db.write();
                     outbound::sent(db, outgoing.message.id, mid, None, ledger.now()).await?;
                 }

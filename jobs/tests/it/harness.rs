@@ -66,6 +66,18 @@ pub static SCRIPTED: Kind = Kind {
     on_lapse: run_again,
 };
 
+/// Takes four seconds.
+pub static SLOW: Kind = Kind {
+    name: "test.slow",
+    run: Run::One(|_, _| {
+        Box::pin(async {
+            tokio::time::sleep(Duration::from_secs(4)).await;
+            Ok(Finish::Outcome(Outcome::Completed(Value::Null)))
+        })
+    }),
+    ..template()
+};
+
 /// Like [`SCRIPTED`], enqueued every hour.
 pub static HOURLY: Kind = Kind { name: "test.hourly", queue: Queue::Maintenance, ..template() };
 
@@ -79,8 +91,10 @@ const fn template() -> Kind {
     }
 }
 
-pub const CATALOGUE: Catalogue =
-    Catalogue { kinds: &[&SCRIPTED, &HOURLY, &jobs::jobs::ledger_prune::KIND], schedules: &[(&HOURLY, 3_600_000)] };
+pub const CATALOGUE: Catalogue = Catalogue {
+    kinds: &[&SCRIPTED, &SLOW, &HOURLY, &jobs::jobs::ledger_prune::KIND],
+    schedules: &[(&HOURLY, 3_600_000)],
+};
 
 pub struct Bench {
     pub ledger: Ledger,

@@ -108,18 +108,21 @@ async fn a_worker_that_wakes_too_late_changes_nothing() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_living_worker_keeps_its_lease_however_long_the_job_takes() {
-    let bench =
-        Bench::with(jobs::LedgerSettings { lease: Duration::from_millis(90), ..crate::harness::settings() }).await;
+    let lease = Duration::from_millis(1_500);
+    let bench = Bench::with(jobs::LedgerSettings { lease, ..crate::harness::settings() }).await;
     let workers = bench.work();
-    let id = bench.script(json!({ "sleep": 250 })).await;
+    let id = bench.enqueue(NewJob::new(&crate::harness::SLOW, json!({}))).await.unwrap();
     bench.until(id, "running").await;
-    // The clock runs on in steps shorter than a lease, as real time would.
-    for _ in 0..20 {
-        bench.clock.advance(20);
-        tokio::time::sleep(Duration::from_millis(15)).await;
+    // The clock runs on as real time would, for more than two leases.
+    let mut shown = std::time::Instant::now();
+    while bench.job(id).await.state == "running" {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        bench.clock.advance(i64::try_from(shown.elapsed().as_millis()).unwrap());
+        shown = std::time::Instant::now();
     }
-    let job = bench.until(id, "completed").await;
-    assert_eq!((job.attempt, job.lapses), (1, 0));
+    let job = bench.job(id).await;
+    assert_eq!((job.state.as_str(), job.attempt, job.lapses), ("completed", 1, 0));
+    assert!(job.finished_at.unwrap() - job.started_at.unwrap() > 3_000, "longer than two leases");
     workers.stop(Duration::from_secs(5)).await;
 }
 

@@ -338,3 +338,40 @@ async fn a_late_answer_is_written_by_the_worker_that_lost_the_job() {
     shop.reply_is("sent").await;
     assert_eq!(shop.job_is("message.send", "cancelled").await.result, None, "the job itself stays as it was made");
 }
+
+/// Running a job twice changes nothing: what stops the second is the row it would change, not the queue.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_that_runs_twice_makes_one_reply() {
+    use jobs::jobs::{message_send, reply_auto};
+    use jobs::ledger::enqueue::NewJob;
+    let mut shop = Shop::new().await;
+    shop.fault("rate_limit", json!({ "params": { "code": 613, "minutes": 1 } })).await;
+    let mid = shop.dm(ANN, "hello").await;
+    shop.job_is("message.send", "snoozed").await;
+    shop.stop_workers().await;
+    let reply = shop.reply_is("queued").await;
+    let question = shop.messages().await.into_iter().find(|m| m.external_id.as_deref() == Some(&mid)).unwrap();
+    let mut tx = shop.ledger.context().db.begin().await.unwrap();
+    let mut twice = Vec::new();
+    for _ in 0..8 {
+        twice.push(NewJob::new(&reply_auto::KIND, json!({ "messageId": question.id })));
+        twice.push(NewJob::new(&message_send::KIND, json!({ "messageId": reply.id })));
+    }
+    shop.ledger.enqueue(&mut tx, twice).await.unwrap();
+    tx.commit().await.unwrap();
+    shop.clock.advance(60_001);
+    shop.control("/sandbox/faults", json!({ "name": "slow_answer", "params": { "ms": 150 } })).await;
+    shop.start_workers();
+    shop.reply_is("sent").await;
+    for kind in ["reply.auto", "message.send"] {
+        for _ in 0..500 {
+            if shop.jobs(kind).await.iter().all(|job| job.state == "completed") {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        let jobs = shop.jobs(kind).await;
+        assert!(jobs.iter().all(|job| job.state == "completed"), "{jobs:?}");
+    }
+    assert_eq!((shop.outbound().await.len(), shop.sent().await.len(), shop.usage("auto_replies").await), (1, 1, 1));
+}

@@ -6,19 +6,22 @@ use crate::outcome::{Decision, Failure, Outcome};
 use domain::clock::{MINUTE, Millis};
 use domain::db::Tx;
 use domain::outbound::{self, Outgoing, Trouble};
-use meta::{ErrorClass, GraphError, Operation, SendError, Sent, classify};
+use meta::{ErrorClass, GraphError, Operation, SendError, Sent, Usage, classify};
 use sea_orm::DbErr;
 use serde_json::json;
 use std::time::Duration;
+use uuid::Uuid;
 
-/// Waiting time after a rate limit that names none, growing with the attempts' number.
+/// Waiting time after a rate limit that names none, and between sends when Meta's budget is nearly used.
 const RATE_LIMIT_PAUSE: Millis = MINUTE;
+/// Above this share of a budget, sending slows down by itself.
+const FULL_PERCENT: u32 = 80;
 
 /// An answer, understood.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Aftermath {
-    /// Meta has it.
-    Sent { mid: String },
+    /// Meta has it; where its usage headers say so, sending rests before Meta refuses.
+    Sent { mid: String, rest: Option<(Subject, Millis)> },
     /// Nobody can say.
     Unknown { failure: Failure },
     /// Provably not sent; try again.
@@ -36,7 +39,9 @@ pub(super) enum Aftermath {
 impl Aftermath {
     pub(super) fn of(outgoing: &Outgoing, answer: Result<Sent, SendError>, now: Millis) -> Self {
         let SendError { error, usage } = match answer {
-            Ok(sent) => return Self::Sent { mid: sent.message_id },
+            Ok(sent) => {
+                return Self::Sent { rest: rest(&sent.usage, outgoing.connection.id, now), mid: sent.message_id };
+            }
             Err(error) => error,
         };
         let classified = classify(Operation::Send, &error);
@@ -68,7 +73,7 @@ impl Aftermath {
     /// What the job's policy is told.
     pub(super) fn outcome(&self, outgoing: &Outgoing, now: Millis) -> Outcome {
         match self {
-            Self::Sent { mid } => Outcome::Completed(json!({ "status": "sent", "externalId": mid })),
+            Self::Sent { mid, .. } => Outcome::Completed(json!({ "status": "sent", "externalId": mid })),
             Self::Unknown { failure } => Outcome::CompletedWith(json!({ "status": "unknown" }), failure.clone()),
             Self::Again { failure } => Outcome::Retry(failure.clone(), outgoing.window_closes_at),
             Self::Held { failure, until, .. } => Outcome::Snooze(failure.clone(), *until),
@@ -93,7 +98,12 @@ impl Aftermath {
     ) -> Result<(), DbErr> {
         let (db, id) = (tx.conn(), outgoing.message.id);
         match self {
-            Self::Sent { mid } => outbound::sent(db, id, mid, Some(now), now).await,
+            Self::Sent { mid, rest } => {
+                if let Some((subject, until)) = rest {
+                    hold(tx, *subject, *until, "Meta's usage headers show little room.", now).await?;
+                }
+                outbound::sent(db, id, mid, Some(now), now).await
+            }
             Self::Unknown { failure } => {
                 let sentence = "It is not known whether this message was sent. It will not be sent again by itself.";
                 outbound::unknown(db, id, &trouble(failure, sentence)).await
@@ -122,6 +132,20 @@ impl Aftermath {
     }
 }
 
+/// Whose sending rests until when, after an answer that shows little room: calls while throttled prolong the throttle.
+fn rest(usage: &Usage, connection_id: Uuid, now: Millis) -> Option<(Subject, Millis)> {
+    let account = Subject::Connection(connection_id);
+    if let Some(wait) = usage.regain_access() {
+        let wait = Millis::try_from(wait.as_millis()).unwrap_or(Millis::MAX);
+        return Some((account, now.saturating_add(wait)));
+    }
+    if usage.app_percent.is_some_and(|percent| percent > FULL_PERCENT) {
+        return Some((Subject::App, now + RATE_LIMIT_PAUSE));
+    }
+    let full = usage.max_percent().is_some_and(|percent| percent > FULL_PERCENT);
+    full.then_some((account, now + RATE_LIMIT_PAUSE))
+}
+
 fn failure(class: ErrorClass, hint: &str, error: &GraphError, wait: Option<Duration>) -> Failure {
     let code = error.code.map(|code| match error.subcode {
         Some(subcode) => format!("{code}/{subcode}"),
@@ -139,4 +163,30 @@ fn failure(class: ErrorClass, hint: &str, error: &GraphError, wait: Option<Durat
 
 fn trouble(failure: &Failure, sentence: &str) -> Trouble {
     Trouble { class: failure.class.clone(), code: failure.code.clone(), sentence: sentence.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use meta::BusinessUsage;
+
+    fn business(percent: u32, regain: Option<u64>) -> Usage {
+        let regain_access = regain.map(Duration::from_secs);
+        let entry = BusinessUsage { id: "1".to_owned(), kind: "messenger".to_owned(), percent, regain_access };
+        Usage { business: vec![entry], ..Usage::default() }
+    }
+
+    #[test]
+    fn sending_rests_before_meta_refuses() {
+        let id = Uuid::from_u128(7);
+        let account = |until| Some((Subject::Connection(id), until));
+        let app = |percent| Usage { app_percent: Some(percent), ..Usage::default() };
+        assert_eq!(rest(&Usage::default(), id, 0), None, "the headers are absent until enough calls were made");
+        assert_eq!(rest(&business(80, None), id, 0), None);
+        assert_eq!(rest(&business(81, None), id, 0), account(60_000));
+        assert_eq!(rest(&business(5, Some(19 * 60)), id, 1_000), account(19 * 60_000 + 1_000));
+        assert_eq!(rest(&Usage { page_percent: Some(99), ..Usage::default() }, id, 0), account(60_000));
+        assert_eq!(rest(&app(80), id, 0), None);
+        assert_eq!(rest(&app(81), id, 0), Some((Subject::App, 60_000)));
+    }
 }
