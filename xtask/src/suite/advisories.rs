@@ -20,7 +20,8 @@ pub fn run(_: &Built) -> anyhow::Result<Vec<Row>> {
         let why = "NOT RUN: the list of advisories cannot be had from here".to_owned();
         return Ok(vec![Row::not_run(KIND, why, began.elapsed())]);
     }
-    let mut check = workspace::cargo(&["deny", "--locked", "check", "--disable-fetch", "advisories"]);
+    let mut check =
+        workspace::cargo(&["deny", "--locked", "--offline", "check", "--hide-inclusion-graph", "advisories"]);
     let passed = run::succeeds(&mut check)?;
     Ok(vec![Row::check(KIND, passed, began.elapsed())])
 }
