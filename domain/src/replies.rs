@@ -23,12 +23,7 @@ const LONG: (Millis, u64) = (DAY, 20);
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Decision {
     /// The reply is written as `queued`: send it.
-    Reply {
-        /// The outbound message.
-        message: message::Model,
-        /// Until when Meta lets it be sent.
-        window_closes_at: Millis,
-    },
+    Reply(Box<message::Model>),
     /// No reply, and why.
     Skip(&'static str),
 }
@@ -52,9 +47,9 @@ pub async fn decide(tx: &Tx, ctx: &Context, message_id: Uuid) -> Result<Decision
     let Some((conversation, contact)) = with_contact(db, found).await? else {
         return Ok(Decision::Skip("conversation_gone"));
     };
-    let Some(window_closes_at) = window_closes_at(&conversation).filter(|closes| now < *closes) else {
+    if window_closes_at(&conversation).is_none_or(|closes| now >= closes) {
         return Ok(Decision::Skip("window_closed"));
-    };
+    }
     if is_connected_account(db, &contact.external_id).await? {
         return Ok(Decision::Skip("sender_is_a_connected_account"));
     }
@@ -77,7 +72,7 @@ pub async fn decide(tx: &Tx, ctx: &Context, message_id: Uuid) -> Result<Decision
     if db.query_one(&insert).await?.is_none() {
         return Ok(Decision::Skip("answered_already"));
     }
-    Ok(Decision::Reply { message: reply, window_closes_at })
+    Ok(Decision::Reply(Box::new(reply)))
 }
 
 async fn connection_refuses(

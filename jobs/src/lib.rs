@@ -3,6 +3,7 @@
 
 mod backend;
 pub mod bell;
+mod claimer;
 pub mod failpoint;
 pub mod ingest;
 pub mod jobs;

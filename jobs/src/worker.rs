@@ -1,7 +1,8 @@
 //! The worker processes' life: one apalis worker a queue, and beside them the upkeep that renews leases, shows a sign of
 //! life, deals with lapsed leases and enqueues what has fallen due.
 
-use crate::backend::{Batch, Claimer, Gate, LedgerBackend};
+use crate::backend::LedgerBackend;
+use crate::claimer::{Batch, Claimer, Gate};
 use crate::jobs::Run;
 use crate::ledger::{Ledger, lapse, lease, schedule};
 use crate::queue::Queue;
@@ -22,8 +23,10 @@ pub const BEAT: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 pub struct Workers {
     ledger: Ledger,
+    /// Nothing more is claimed.
     stopping: CancellationToken,
-    upkeep_stopping: CancellationToken,
+    /// Nothing more is waited for.
+    ending: CancellationToken,
     monitor: JoinHandle<()>,
     upkeep: JoinHandle<()>,
 }
@@ -31,31 +34,31 @@ pub struct Workers {
 impl Workers {
     /// Starts a worker for every queue.
     pub fn start(ledger: &Ledger) -> Self {
-        let stopping = CancellationToken::new();
-        let upkeep_stopping = CancellationToken::new();
-        let monitor = tokio::spawn(monitor(ledger.clone(), stopping.clone()));
-        let upkeep = tokio::spawn(upkeep(ledger.clone(), upkeep_stopping.clone()));
+        let (stopping, ending) = (CancellationToken::new(), CancellationToken::new());
+        let monitor = tokio::spawn(monitor(ledger.clone(), stopping.clone(), ending.clone()));
+        let upkeep = tokio::spawn(upkeep(ledger.clone(), ending.clone()));
         tracing::info!(worker = ledger.worker(), "workers started");
-        Self { ledger: ledger.clone(), stopping, upkeep_stopping, monitor, upkeep }
+        Self { ledger: ledger.clone(), stopping, ending, monitor, upkeep }
     }
 
     /// Claims nothing more and lets running jobs finish, for at most `limit`. What has not finished by then keeps its lease
     /// and is dealt with when that lapses.
-    pub async fn stop(self, limit: Duration) {
+    pub async fn stop(mut self, limit: Duration) {
         self.stopping.cancel();
         let drained = async {
+            // The workers end by themselves when their claimers have, each after its last batch.
+            let _ended = (&mut self.monitor).await;
             while !self.ledger.in_flight().is_empty() {
-                tokio::time::sleep(Duration::from_millis(20)).await;
+                tokio::time::sleep(Duration::from_millis(10)).await;
             }
         };
         if tokio::time::timeout(limit, drained).await.is_err() {
-            tracing::warn!(
-                jobs = self.ledger.in_flight().len(),
-                "stopping with jobs still running; their leases will lapse"
-            );
+            let jobs = self.ledger.in_flight().len();
+            tracing::warn!(jobs, "stopping with jobs still running; their leases will lapse");
+            self.monitor.abort();
         }
-        self.monitor.abort();
-        self.upkeep_stopping.cancel();
+        // Leases are renewed to the end.
+        self.ending.cancel();
         let _ended = tokio::time::timeout(Duration::from_secs(2), self.upkeep).await;
         let at = self.ledger.now();
         if let Err(error) = beat(&self.ledger, at, at, "stopped").await {
@@ -75,7 +78,7 @@ fn slots(ledger: &Ledger, queue: Queue) -> usize {
     }
 }
 
-async fn monitor(ledger: Ledger, stopping: CancellationToken) {
+async fn monitor(ledger: Ledger, stopping: CancellationToken, ending: CancellationToken) {
     let gate = Gate::default();
     let mut monitor = Monitor::new();
     for queue in Queue::ALL {
@@ -88,9 +91,6 @@ async fn monitor(ledger: Ledger, stopping: CancellationToken) {
             stopping: stopping.clone(),
         };
         monitor = monitor.register(move |restart| {
-            if restart > 0 {
-                std::thread::sleep(crate::backend::RESTART_PAUSE);
-            }
             WorkerBuilder::new(format!("{}-{}-{restart}", claimer.ledger.worker(), queue.as_str()).as_str())
                 .backend(LedgerBackend::new(claimer.clone()))
                 .data(claimer.ledger.clone())
@@ -105,7 +105,7 @@ async fn monitor(ledger: Ledger, stopping: CancellationToken) {
             true
         })
         .run_with_signal(async move {
-            stopping.cancelled().await;
+            ending.cancelled().await;
             Ok::<(), std::io::Error>(())
         })
         .await;
@@ -133,12 +133,12 @@ async fn run_batch(batch: Batch, ledger: Data<Ledger>) -> Result<(), BoxDynError
 }
 
 /// Renews first and sweeps after: after a pause of the database this process keeps what it still works on.
-async fn upkeep(ledger: Ledger, stopping: CancellationToken) {
+async fn upkeep(ledger: Ledger, ending: CancellationToken) {
     let settings = ledger.settings().clone();
     let renew_every = (settings.lease / 3).min(BEAT);
     let started_at = ledger.now();
     let mut next_renewal = tokio::time::Instant::now();
-    while !stopping.is_cancelled() {
+    while !ending.is_cancelled() {
         let turn = async {
             if tokio::time::Instant::now() >= next_renewal {
                 lease::renew(&ledger, ledger.lease_until()).await?;
@@ -157,7 +157,7 @@ async fn upkeep(ledger: Ledger, stopping: CancellationToken) {
         }
         tokio::select! {
             () = tokio::time::sleep(settings.tick.min(renew_every)) => {}
-            () = stopping.cancelled() => {}
+            () = ending.cancelled() => {}
         }
     }
 }

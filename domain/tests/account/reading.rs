@@ -22,7 +22,8 @@ async fn months_are_whole_and_newest_first() {
         Entity::insert(ActiveModel::from(row)).exec_without_returning(bench.ctx.db.write()).await.unwrap();
     }
     let months = usage::months(bench.ctx.db.read(), shop, "2026-01").await.unwrap();
-    let shown: Vec<_> = months.iter().map(|(month, c)| (month.as_str(), c["messages_received"], c["auto_replies"])).collect();
+    let shown: Vec<_> =
+        months.iter().map(|(month, c)| (month.as_str(), c["messages_received"], c["auto_replies"])).collect();
     assert_eq!(shown, [("2026-10", 5, 2), ("2026-09", 3, 0)]);
     let empty = usage::month(bench.ctx.db.read(), shop, "2030-01").await.unwrap();
     assert_eq!(empty.values().sum::<i64>(), 0);

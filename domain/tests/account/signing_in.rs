@@ -29,9 +29,8 @@ async fn five_failures_close_an_account_for_a_quarter_of_an_hour() {
     let bench = Bench::new().await;
     let passwords = Passwords::new(2).unwrap();
     with_user(&bench, &passwords).await;
-    let login = async |email: &str, password: &str, from| {
-        sign_in(&bench.ctx, &passwords, email, &password.into(), from).await
-    };
+    let login =
+        async |email: &str, password: &str, from| sign_in(&bench.ctx, &passwords, email, &password.into(), from).await;
     assert!(login("ada@example.test ", "correct horse", address(1)).await.is_ok());
     for from in 0..u8::try_from(PER_ACCOUNT).unwrap() {
         assert!(matches!(login("ada@example.test", "wrong", address(from)).await, Err(SignInError::Invalid)));

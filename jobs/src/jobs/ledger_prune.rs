@@ -7,6 +7,7 @@ use crate::outcome::Outcome;
 use crate::policy::{Policy, STANDARD};
 use crate::queue::Queue;
 use domain::clock::{DAY, Millis};
+use domain::sessions;
 use entities::job::Model as Job;
 use futures::future::BoxFuture;
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement, Value};
@@ -52,7 +53,12 @@ const RULES: [(&str, Age, &str); 8] = [
         Age::Deliveries,
         "DELETE FROM deliveries WHERE id IN (SELECT id FROM deliveries WHERE received_at < ?1 AND state <> 'received' LIMIT ?2)",
     ),
-    ("sessions", Age::Now, "DELETE FROM sessions WHERE id IN (SELECT id FROM sessions WHERE expires_at < ?1 LIMIT ?2)"),
+    (
+        "signInFailures",
+        Age::Day,
+        "DELETE FROM sign_in_failures WHERE subject IN \
+         (SELECT subject FROM sign_in_failures WHERE window_started_at < ?1 LIMIT ?2)",
+    ),
     ("holds", Age::Now, "DELETE FROM holds WHERE id IN (SELECT id FROM holds WHERE until_at < ?1 LIMIT ?2)"),
     ("workers", Age::Day, "DELETE FROM workers WHERE id IN (SELECT id FROM workers WHERE beat_at < ?1 LIMIT ?2)"),
 ];
@@ -74,6 +80,15 @@ fn run<'a>(ledger: &'a Ledger, _: &'a Job) -> BoxFuture<'a, Result<Finish, Handl
             let before = ledger.now() - keep(ledger, age);
             counts.insert(name.to_owned(), json!(sweep(ledger, statement, before).await?));
         }
+        let mut ended = 0;
+        loop {
+            let gone = sessions::sweep(ledger.context(), BATCH).await?;
+            ended += gone;
+            if gone < BATCH {
+                break;
+            }
+        }
+        counts.insert("sessions".to_owned(), json!(ended));
         Ok(Finish::Outcome(Outcome::Completed(counts.into())))
     })
 }

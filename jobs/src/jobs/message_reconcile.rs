@@ -64,7 +64,7 @@ fn run<'a>(ledger: &'a Ledger, job: &'a Job) -> BoxFuture<'a, Result<Finish, Han
     Box::pin(async move {
         let Payload { message_id, look: number } = match payload(job) {
             Ok(payload) => payload,
-            Err(unreadable) => return Ok(unreadable),
+            Err(unreadable) => return Ok(unreadable.into()),
         };
         let db = ledger.context().db.read();
         let completed = |result| Ok(Finish::Outcome(Outcome::Completed(result)));

@@ -61,7 +61,7 @@ fn run<'a>(ledger: &'a Ledger, job: &'a Job) -> BoxFuture<'a, Result<Finish, Han
     Box::pin(async move {
         let Payload { message_id } = match payload(job) {
             Ok(payload) => payload,
-            Err(unreadable) => return Ok(unreadable),
+            Err(unreadable) => return Ok(unreadable.into()),
         };
         let Some(outgoing) = outbound::load(ledger.context().db.read(), message_id).await? else {
             return Ok(Finish::Outcome(Outcome::Completed(json!({ "skipped": "message_gone" }))));
@@ -200,13 +200,13 @@ fn on_lapse<'a>(ledger: &'a Ledger, tx: &'a mut Tx, job: &'a Job) -> BoxFuture<'
         outbound::unknown(tx.conn(), message_id, &trouble).await?;
         let look = message_reconcile::first_look(&outgoing.message, ledger.now(), job.trace_id.clone());
         ledger.enqueue(tx, vec![look]).await?;
-        Ok(Lapse::Settle(Decision {
+        Ok(Lapse::Settle(Box::new(Decision {
             state: "completed",
             run_at: None,
             attempt: job.attempt,
             failure: Some(Failure::new(&trouble.class, trouble.sentence)),
             result: Some(json!({ "status": "unknown" })),
             attempt_outcome: Some("lapsed"),
-        }))
+        })))
     })
 }

@@ -120,7 +120,7 @@ pub enum Lapse {
     /// Run it again; three lapses while alone make it poison.
     RunAgain,
     /// Final as decided.
-    Settle(Decision),
+    Settle(Box<Decision>),
 }
 
 /// For kinds whose effects are all in their settling transaction.
@@ -129,10 +129,19 @@ pub fn run_again<'a>(_: &'a Ledger, _: &'a mut Tx, _: &'a Job) -> BoxFuture<'a, 
 }
 
 /// A payload this program cannot read will not become readable by waiting.
-pub(crate) fn payload<T: serde::de::DeserializeOwned>(job: &Job) -> Result<T, Finish> {
-    serde_json::from_str(&job.payload).map_err(|error| {
-        Finish::Outcome(Outcome::Discard(Failure::new("internal", format!("The payload cannot be read: {error}"))))
-    })
+pub(crate) fn payload<T: serde::de::DeserializeOwned>(job: &Job) -> Result<T, Unreadable> {
+    serde_json::from_str(&job.payload).map_err(|error| Unreadable(error.to_string()))
+}
+
+/// Why a payload could not be read.
+#[derive(Debug)]
+pub(crate) struct Unreadable(String);
+
+impl From<Unreadable> for Finish {
+    fn from(Unreadable(error): Unreadable) -> Self {
+        let failure = Failure::new("internal", format!("The payload cannot be read: {error}"));
+        Self::Outcome(Outcome::Discard(failure))
+    }
 }
 
 #[cfg(test)]

@@ -39,12 +39,12 @@ fn run<'a>(ledger: &'a Ledger, job: &'a Job) -> BoxFuture<'a, Result<Finish, Han
     Box::pin(async move {
         let Payload { message_id } = match payload(job) {
             Ok(payload) => payload,
-            Err(unreadable) => return Ok(unreadable),
+            Err(unreadable) => return Ok(unreadable.into()),
         };
         let mut tx = ledger.context().db.begin().await?;
         let result = match replies::decide(&tx, ledger.context(), message_id).await? {
             Decision::Skip(reason) => json!({ "skipped": reason }),
-            Decision::Reply { message, .. } => {
+            Decision::Reply(message) => {
                 ledger.enqueue(&mut tx, vec![message_send::job(&message, job.trace_id.clone())]).await?;
                 json!({ "messageId": message.id })
             }

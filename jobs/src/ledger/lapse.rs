@@ -55,7 +55,7 @@ async fn lapse(ledger: &Ledger, tx: &mut Tx, job: &Job, alone: bool, now: Millis
     };
     let failure = Failure::new("lapsed", "The worker that ran this job died or stood still past its lease.");
     let decision = match follow_up {
-        Lapse::Settle(decision) => decision,
+        Lapse::Settle(decision) => *decision,
         Lapse::RunAgain if lapses >= POISON_LAPSES => Decision {
             state: "discarded",
             run_at: None,
