@@ -58,13 +58,36 @@ pub fn openapi(built: &Built) -> anyhow::Result<Vec<Row>> {
 /// Every dependency may be used.
 pub fn licenses(_: &Built) -> anyhow::Result<Vec<Row>> {
     tools::DENY.require()?;
-    one("licenses", &mut workspace::cargo(&["deny", "--locked", "check", "--hide-inclusion-graph", "licenses"]))
+    one(
+        "licenses",
+        &mut workspace::cargo(&[
+            "deny",
+            "--locked",
+            "--log-level",
+            "error",
+            "check",
+            "--hide-inclusion-graph",
+            "licenses",
+        ]),
+    )
 }
 
 /// No dependency that must not come in, and none from elsewhere.
 pub fn bans(_: &Built) -> anyhow::Result<Vec<Row>> {
     tools::DENY.require()?;
-    one("bans", &mut workspace::cargo(&["deny", "--locked", "check", "--hide-inclusion-graph", "bans", "sources"]))
+    one(
+        "bans",
+        &mut workspace::cargo(&[
+            "deny",
+            "--locked",
+            "--log-level",
+            "error",
+            "check",
+            "--hide-inclusion-graph",
+            "bans",
+            "sources",
+        ]),
+    )
 }
 
 /// The journey of a shop.

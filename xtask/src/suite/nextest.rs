@@ -37,7 +37,8 @@ pub fn run(built: &Built) -> anyhow::Result<Vec<Row>> {
     let report = workspace::target_directory()?.join("nextest").join("default").join("junit.xml");
     // One that a run before left would be read as this run's.
     let _not_there = fs::remove_file(&report);
-    let succeeded = run::succeeds(&mut workspace::cargo(&["nextest", "run", "--workspace", "--locked"]))?;
+    let succeeded =
+        run::succeeds(&mut workspace::cargo(&["nextest", "run", "--workspace", "--locked", "--profile", "default"]))?;
     let report = fs::read_to_string(&report).context("the tests did not run to a report")?;
     let became = became(&report);
 
