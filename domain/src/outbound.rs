@@ -5,6 +5,7 @@ use crate::clock::Millis;
 use crate::db::Tx;
 use crate::id::new_id;
 use crate::inbox::threads::window_closes_at;
+use crate::inbox::{by_words, catch_up, refresh};
 use crate::usage;
 use entities::{connection, contact, conversation, message};
 use meta::Route;
@@ -46,6 +47,9 @@ pub async fn load(db: &impl ConnectionTrait, message_id: Uuid) -> Result<Option<
     Ok(Some(Outgoing { message, connection, recipient: contact.external_id, window_closes_at }))
 }
 
+/// What a shop reads beside a message whose outcome nobody knows.
+pub const UNKNOWN: &str = "It is not known whether this message was sent. It will not be sent again by itself.";
+
 /// Claims the message for sending: `queued → sending`. False when it is not queued any more.
 pub async fn begin(db: &impl ConnectionTrait, message_id: Uuid, now: Millis) -> Result<bool, DbErr> {
     let changed = message::Entity::update_many()
@@ -71,22 +75,28 @@ pub struct Trouble {
 
 /// Provably not sent, and to be tried again: back to `queued`.
 pub async fn requeue(db: &impl ConnectionTrait, message_id: Uuid) -> Result<(), DbErr> {
-    leave_sending(db, message_id, "queued", None).await
+    leave(db, message_id, &["sending"], "queued", None).await
 }
 
-/// Provably not sent, and never will be.
+/// Meta refused it: not sent, and never will be.
 pub async fn fail(db: &impl ConnectionTrait, message_id: Uuid, trouble: &Trouble) -> Result<(), DbErr> {
-    leave_sending(db, message_id, "failed", Some(trouble)).await
+    leave(db, message_id, &["queued", "sending"], "failed", Some(trouble)).await
+}
+
+/// Not sent by our own decision; one that is on its way is left alone.
+pub async fn refuse(db: &impl ConnectionTrait, message_id: Uuid, trouble: &Trouble) -> Result<(), DbErr> {
+    leave(db, message_id, &["queued"], "failed", Some(trouble)).await
 }
 
 /// Nobody can say whether it was sent: shown as such, and never sent again by itself.
 pub async fn unknown(db: &impl ConnectionTrait, message_id: Uuid, trouble: &Trouble) -> Result<(), DbErr> {
-    leave_sending(db, message_id, "unknown", Some(trouble)).await
+    leave(db, message_id, &["sending"], "unknown", Some(trouble)).await
 }
 
-async fn leave_sending(
+async fn leave(
     db: &impl ConnectionTrait,
     message_id: Uuid,
+    from: &[&str],
     status: &str,
     trouble: Option<&Trouble>,
 ) -> Result<(), DbErr> {
@@ -97,14 +107,14 @@ async fn leave_sending(
         .col_expr(message::Column::ErrorMessage, Expr::value(trouble.map(|t| t.sentence.clone())))
         .filter(message::Column::Id.eq(message_id))
         // An echo may have settled it meanwhile, and stands.
-        .filter(message::Column::Status.is_in(["queued", "sending"]))
+        .filter(message::Column::Status.is_in(from.iter().copied()))
         .exec(db)
         .await?;
     Ok(())
 }
 
-/// Meta has it, under this id. Counts the usage once, merges an echo that was stored as somebody else's message, and keeps
-/// apart a foreign echo that was taken for ours because its words were the same.
+/// Meta has it, under this id; `at` is Meta's own time, where it is known. Counts the usage once, takes over from a row that
+/// stood for the same message, and gives back an id that was another message's with the same words.
 pub async fn sent(
     db: &impl ConnectionTrait,
     message_id: Uuid,
@@ -116,61 +126,113 @@ pub async fn sent(
     if message.direction != "outbound" {
         return Ok(());
     }
-    let taken_by = message::Entity::find()
+    let holder = message::Entity::find()
         .filter(message::Column::ConversationId.eq(message.conversation_id))
         .filter(message::Column::ExternalId.eq(mid))
         .filter(message::Column::Id.ne(message_id))
         .one(db)
         .await?;
-    if let Some(echo) = &taken_by {
-        message::Entity::delete_by_id(echo.id).exec(db).await?;
-    }
+    let stood_in = match holder {
+        Some(row) if row.origin == "external" => {
+            message::Entity::delete_by_id(row.id).exec(db).await?;
+            Some(row)
+        }
+        Some(row) => {
+            mistaken(db, &row, now).await?;
+            None
+        }
+        None => None,
+    };
+    let known_already = message.external_id.as_deref() == Some(mid);
+    let meta_time = at.or(stood_in.as_ref().map(|row| row.sent_at));
+    let sent_at = meta_time.unwrap_or(if known_already { message.sent_at } else { now });
     message::Entity::update_many()
         .col_expr(message::Column::ExternalId, Expr::value(Some(mid)))
         .col_expr(message::Column::Status, Expr::value("sent"))
         .col_expr(message::Column::ErrorClass, Expr::value(None::<String>))
         .col_expr(message::Column::ErrorCode, Expr::value(None::<String>))
         .col_expr(message::Column::ErrorMessage, Expr::value(None::<String>))
-        .col_expr(
-            message::Column::SentAt,
-            Expr::value(taken_by.map(|echo| echo.sent_at).or(at).unwrap_or(message.sent_at)),
-        )
+        .col_expr(message::Column::SentAt, Expr::value(sent_at))
         .filter(message::Column::Id.eq(message_id))
         .exec(db)
         .await?;
-    if let Some(other) = message.external_id.as_deref().filter(|other| *other != mid) {
-        let foreign = message::Model {
-            id: new_id(now),
-            external_id: Some(other.to_owned()),
-            origin: "external".to_owned(),
-            answers_id: None,
-            status: Some("sent".to_owned()),
-            ..message.clone()
-        };
-        message::Entity::insert(foreign.into_active_model()).exec_without_returning(db).await?;
-    }
+    catch_up(db, message.clone(), mid, stood_in.as_ref()).await?;
     if message.status.as_deref() != Some("sent") {
-        usage::add(db, message.organization_id, "messages_sent", 1, now).await?;
-        if message.origin == "auto" {
-            usage::add(db, message.organization_id, "auto_replies", 1, now).await?;
-        }
+        count(db, &message, 1, now).await?;
     }
-    crate::inbox::refresh(db, &BTreeSet::from([message.conversation_id])).await
+    if let Some(other) = message.external_id.as_deref().filter(|other| *other != mid) {
+        give_back(db, &message, other, now).await?;
+    }
+    refresh(db, &BTreeSet::from([message.conversation_id])).await
+}
+
+async fn count(db: &impl ConnectionTrait, message: &message::Model, by: i64, now: Millis) -> Result<(), DbErr> {
+    usage::add(db, message.organization_id, "messages_sent", by, now).await?;
+    if message.origin == "auto" {
+        usage::add(db, message.organization_id, "auto_replies", by, now).await?;
+    }
+    Ok(())
+}
+
+/// An echo with the same words was taken for this message's, and was another's: what became of it is unknown again.
+async fn mistaken(db: &impl ConnectionTrait, row: &message::Model, now: Millis) -> Result<(), DbErr> {
+    message::Entity::update_many()
+        .col_expr(message::Column::ExternalId, Expr::value(None::<String>))
+        .col_expr(message::Column::Status, Expr::value("unknown"))
+        .col_expr(message::Column::ErrorClass, Expr::value(Some("unknown_outcome")))
+        .col_expr(message::Column::ErrorMessage, Expr::value(Some(UNKNOWN)))
+        .filter(message::Column::Id.eq(row.id))
+        .exec(db)
+        .await?;
+    if row.status.as_deref() == Some("sent") { count(db, row, -1, now).await } else { Ok(()) }
+}
+
+/// The id that an echo gave this message belongs to another one with the same words: to one of ours whose outcome is
+/// unknown, else to somebody else's.
+async fn give_back(db: &impl ConnectionTrait, message: &message::Model, other: &str, now: Millis) -> Result<(), DbErr> {
+    let of_ours = by_words(db, message.text.as_deref(), message.conversation_id, message.sent_at).await?;
+    if let Some(ours) = of_ours.filter(|row| row.id != message.id) {
+        message::Entity::update_many()
+            .col_expr(message::Column::ExternalId, Expr::value(Some(other)))
+            .col_expr(message::Column::Status, Expr::value("sent"))
+            .col_expr(message::Column::ErrorClass, Expr::value(None::<String>))
+            .col_expr(message::Column::ErrorMessage, Expr::value(None::<String>))
+            .col_expr(message::Column::SentAt, Expr::value(message.sent_at))
+            .filter(message::Column::Id.eq(ours.id))
+            .exec(db)
+            .await?;
+        return count(db, &ours, 1, now).await;
+    }
+    let foreign = message::Model {
+        id: new_id(now),
+        external_id: Some(other.to_owned()),
+        origin: "external".to_owned(),
+        answers_id: None,
+        status: Some("sent".to_owned()),
+        ..message.clone()
+    };
+    message::Entity::insert(foreign.into_active_model()).exec_without_returning(db).await?;
+    Ok(())
 }
 
 /// The account's token does not work any more: sending waits, messages keep arriving. True when this is news.
-pub async fn needs_reconnect(tx: &Tx, connection_id: Uuid, reason: &str, now: Millis) -> Result<bool, DbErr> {
-    change_status(tx, connection_id, &["active"], "needs_reconnect", reason, now).await
+pub async fn needs_reconnect(
+    tx: &Tx,
+    connection: &connection::Model,
+    reason: &str,
+    now: Millis,
+) -> Result<bool, DbErr> {
+    change_status(tx, connection, &["active"], "needs_reconnect", reason, now).await
 }
 
 /// Meta has restricted the account. True when this is news.
-pub async fn restricted(tx: &Tx, connection_id: Uuid, reason: &str, now: Millis) -> Result<bool, DbErr> {
-    change_status(tx, connection_id, &["active", "needs_reconnect"], "restricted", reason, now).await
+pub async fn restricted(tx: &Tx, connection: &connection::Model, reason: &str, now: Millis) -> Result<bool, DbErr> {
+    change_status(tx, connection, &["active", "needs_reconnect"], "restricted", reason, now).await
 }
 
 async fn change_status(
     tx: &Tx,
-    connection_id: Uuid,
+    connection: &connection::Model,
     from: &[&str],
     to: &str,
     reason: &str,
@@ -180,7 +242,9 @@ async fn change_status(
         .col_expr(connection::Column::Status, Expr::value(to))
         .col_expr(connection::Column::StatusReason, Expr::value(Some(reason)))
         .col_expr(connection::Column::UpdatedAt, Expr::value(now))
-        .filter(connection::Column::Id.eq(connection_id))
+        .filter(connection::Column::Id.eq(connection.id))
+        // A late answer to an older token says nothing of the one that replaced it.
+        .filter(connection::Column::TokenVersion.eq(connection.token_version))
         .filter(connection::Column::Status.is_in(from.iter().copied()))
         .exec(tx.conn())
         .await?;

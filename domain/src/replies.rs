@@ -63,6 +63,9 @@ pub async fn decide(tx: &Tx, ctx: &Context, message_id: Uuid) -> Result<Decision
     };
     let text = render(template, &connection, &contact);
     let text = meta::text_limit(outbound::route_of(&connection)).truncate(&text).to_owned();
+    if text.trim().is_empty() {
+        return Ok(Decision::Skip("no_text"));
+    }
     let reply = reply_row(&inbound, text, now);
     let insert = message::Entity::insert(reply.clone().into_active_model())
         .on_conflict(OnConflict::new().do_nothing().to_owned())

@@ -11,6 +11,8 @@ pub struct Settings {
     pub public_url: String,
     /// The plan a new organization gets; `None` turns registration off.
     pub signup_plan: Option<String>,
+    /// The ids of our apps at Meta: an echo that names another one is not of ours.
+    pub app_ids: Vec<String>,
     /// Answers Meta's subscription handshake; `None` refuses it.
     pub webhook_verify_token: Option<SecretString>,
     /// Secrets that may sign what comes to the Instagram webhook endpoint, current and previous.

@@ -19,7 +19,7 @@ pub struct Model {
     pub body_sha256: Vec<u8>,
     /// Bytes.
     pub size: i32,
-    /// `received`, `processed`, `malformed`.
+    /// `received`, `processed`, `malformed`, or `failed`: its job was given up.
     pub state: String,
     /// Why malformed.
     pub reason: Option<String>,

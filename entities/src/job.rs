@@ -27,8 +27,10 @@ pub struct Model {
     pub max_attempts: i32,
     /// Leases that lapsed while nothing else ran in the same worker.
     pub lapses: i32,
-    /// Lapsed before: runs alone from now on.
+    /// Its last try lapsed: the next one runs alone.
     pub isolated: bool,
+    /// Of the last claim: nothing else that could be to blame ran in the worker.
+    pub claimed_alone: bool,
     /// Not before this.
     pub run_at: i64,
     /// Running: when others may take it.

@@ -17,8 +17,10 @@ pub struct Model {
     pub mark: String,
     /// JSON.
     pub value: Option<String>,
-    /// Event time.
-    pub at: i64,
+    /// Which of two marks stands: the event's time, for an edit its number.
+    pub rank: i64,
+    /// When it was left.
+    pub created_at: i64,
 }
 
 /// No relation is declared: queries name what they join.

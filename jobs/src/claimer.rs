@@ -9,17 +9,27 @@ use entities::job::Model as Job;
 use sea_orm::DbErr;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::{OwnedRwLockReadGuard, OwnedRwLockWriteGuard, OwnedSemaphorePermit, RwLock, Semaphore, mpsc};
+use tokio::sync::{
+    Mutex, OwnedMutexGuard, OwnedRwLockReadGuard, OwnedRwLockWriteGuard, OwnedSemaphorePermit, RwLock, Semaphore, mpsc,
+};
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
-/// Lets a job that must run alone wait until nothing else runs in this process, and the others wait for it.
-pub(crate) type Gate = Arc<RwLock<()>>;
+/// Keeps suspects apart: one isolated job at a time in a process, and no batch of deliveries beside an isolated delivery.
+/// The other queues mostly wait for Meta and are not stopped for it; what they run is not blamed either, for a claim under
+/// the gate says so in the row.
+#[derive(Debug, Default)]
+pub(crate) struct Gate {
+    suspects: Arc<Mutex<()>>,
+    deliveries: Arc<RwLock<()>>,
+}
 
-/// The share of the gate that a batch holds.
+/// A batch's share of the gate.
 #[derive(Debug)]
 enum Pass {
-    Shared { _guard: OwnedRwLockReadGuard<()> },
-    Alone { _guard: OwnedRwLockWriteGuard<()> },
+    Free,
+    Deliveries { _guard: OwnedRwLockReadGuard<()> },
+    Alone { _suspect: OwnedMutexGuard<()>, _deliveries: Option<OwnedRwLockWriteGuard<()>> },
 }
 
 /// Claimed jobs that are run together, with the slot they take. Dropping it frees the slot.
@@ -39,8 +49,10 @@ pub(crate) struct Claimer {
     pub slots: usize,
     /// Jobs of one slot.
     pub batch: usize,
-    pub gate: Gate,
+    pub gate: Arc<Gate>,
     pub stopping: CancellationToken,
+    /// Where the claiming tasks are counted, for who waits for their end.
+    pub tasks: TaskTracker,
 }
 
 /// Between a defect of the claimer and its new start.
@@ -51,7 +63,7 @@ impl Claimer {
     pub(crate) fn start(self) -> mpsc::Receiver<Batch> {
         // A batch holds a slot, so there are never more of them than fit.
         let (batches, receiver) = mpsc::channel(self.slots.max(1));
-        tokio::spawn(async move {
+        self.tasks.clone().spawn(async move {
             let slots = Arc::new(Semaphore::new(self.slots));
             while !self.stopping.is_cancelled() {
                 let turn = tokio::spawn(claim_until_stopped(self.clone(), slots.clone(), batches.clone()));
@@ -66,8 +78,10 @@ impl Claimer {
 }
 
 async fn claim_until_stopped(claimer: Claimer, slots: Arc<Semaphore>, batches: mpsc::Sender<Batch>) {
+    let mut by_id_first = false;
     while !claimer.stopping.is_cancelled() {
-        let claimed = match claim_free(&claimer, &slots).await {
+        by_id_first = !by_id_first;
+        let claimed = match claim_free(&claimer, &slots, by_id_first).await {
             Ok(claimed) => claimed,
             Err(error) => {
                 tracing::error!(%error, queue = claimer.queue.as_str(), "claiming failed; trying again");
@@ -91,7 +105,7 @@ async fn claim_until_stopped(claimer: Claimer, slots: Arc<Semaphore>, batches: m
 }
 
 /// Claims for the slots that are free, once there is at least one.
-async fn claim_free(claimer: &Claimer, slots: &Arc<Semaphore>) -> Result<Vec<Batch>, DbErr> {
+async fn claim_free(claimer: &Claimer, slots: &Arc<Semaphore>, by_id_first: bool) -> Result<Vec<Batch>, DbErr> {
     let first = tokio::select! {
         first = slots.clone().acquire_owned() => first,
         () = claimer.stopping.cancelled() => return Ok(Vec::new()),
@@ -102,23 +116,26 @@ async fn claim_free(claimer: &Claimer, slots: &Arc<Semaphore>) -> Result<Vec<Bat
         free.push(slot);
     }
     if claim::isolated_waits(&claimer.ledger.context().db, claimer.queue, claimer.ledger.now()).await?
+        // Another suspect runs: this one waits, and the others do not wait for it.
+        && let Ok(suspect) = claimer.gate.suspects.clone().try_lock_owned()
         && let Some(slot) = free.pop()
     {
-        return claim_isolated(claimer, slot).await;
+        return claim_isolated(claimer, suspect, slot).await;
     }
-    let guard = tokio::select! {
-        guard = claimer.gate.clone().read_owned() => guard,
-        () = claimer.stopping.cancelled() => return Ok(Vec::new()),
+    let pass = match claimer.queue {
+        Queue::Webhooks => Pass::Deliveries { _guard: claimer.gate.deliveries.clone().read_owned().await },
+        _ => Pass::Free,
     };
-    let jobs = claim_due(claimer, free.len() * claimer.batch).await?;
-    let pass = Arc::new(Pass::Shared { _guard: guard });
-    Ok(pack(claimer, jobs, free, &pass))
+    let jobs = claim_due(claimer, free.len() * claimer.batch, by_id_first).await?;
+    Ok(pack(claimer, jobs, free, &Arc::new(pass)))
 }
 
-async fn claim_due(claimer: &Claimer, limit: usize) -> Result<Vec<Job>, DbErr> {
+/// Every other turn takes what was handed over first; the turns between look at all that is due, so that fresh jobs do not
+/// keep older ones waiting for ever.
+async fn claim_due(claimer: &Claimer, limit: usize, by_id_first: bool) -> Result<Vec<Job>, DbErr> {
     let ledger = &claimer.ledger;
     let claim = claim_of(claimer, limit);
-    let fresh = ledger.bell().take(claimer.queue, limit);
+    let fresh = if by_id_first { ledger.bell().take(claimer.queue, limit) } else { Vec::new() };
     if !fresh.is_empty() {
         let jobs = claim::handed_over(&ledger.context().db, claim, &fresh).await?;
         if !jobs.is_empty() {
@@ -128,15 +145,19 @@ async fn claim_due(claimer: &Claimer, limit: usize) -> Result<Vec<Job>, DbErr> {
     claim::due(&ledger.context().db, claim).await
 }
 
-async fn claim_isolated(claimer: &Claimer, slot: OwnedSemaphorePermit) -> Result<Vec<Batch>, DbErr> {
-    // Waiting here stops new claims of every queue in this process and lets what runs finish: only then is a crash proof.
-    let guard = tokio::select! {
-        guard = claimer.gate.clone().write_owned() => guard,
-        () = claimer.stopping.cancelled() => return Ok(Vec::new()),
+async fn claim_isolated(
+    claimer: &Claimer,
+    suspect: OwnedMutexGuard<()>,
+    slot: OwnedSemaphorePermit,
+) -> Result<Vec<Batch>, DbErr> {
+    let deliveries = match claimer.queue {
+        // Their batches take milliseconds; waiting lets those that run finish.
+        Queue::Webhooks => Some(claimer.gate.deliveries.clone().write_owned().await),
+        _ => None,
     };
     let jobs = claim::isolated(&claimer.ledger.context().db, claim_of(claimer, 1)).await?;
-    let pass = Arc::new(Pass::Alone { _guard: guard });
-    Ok(pack(claimer, jobs, vec![slot], &pass))
+    let pass = Pass::Alone { _suspect: suspect, _deliveries: deliveries };
+    Ok(pack(claimer, jobs, vec![slot], &Arc::new(pass)))
 }
 
 fn claim_of(claimer: &Claimer, limit: usize) -> Claim<'_> {

@@ -10,7 +10,8 @@ use domain::id::new_id;
 use entities::delivery;
 use sea_orm::{ActiveValue::Set, DbErr, EntityTrait};
 use sha2::{Digest, Sha256};
-use tokio::sync::{mpsc, oneshot};
+use std::sync::Arc;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use uuid::Uuid;
 
 /// The path a delivery came by.
@@ -45,6 +46,8 @@ pub enum IngestError {
 
 /// Deliveries that wait for a commit; beyond it the answer is 503.
 const WAITING: usize = 2_048;
+/// KiB of bodies that wait for a commit; a flood of large ones must not fill the memory.
+const WAITING_KIB: usize = 128 * 1_024;
 /// Deliveries that share one commit.
 const SHARED: usize = 256;
 
@@ -52,12 +55,14 @@ struct Waiting {
     endpoint: Endpoint,
     body: Vec<u8>,
     stored: oneshot::Sender<Result<Uuid, IngestError>>,
+    room: OwnedSemaphorePermit,
 }
 
 /// The way in for deliveries. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Ingest {
     queue: mpsc::Sender<Waiting>,
+    room: Arc<Semaphore>,
 }
 
 impl Ingest {
@@ -72,13 +77,15 @@ impl Ingest {
                 commit(&context, &bell, std::mem::take(&mut batch)).await;
             }
         });
-        Self { queue }
+        Self { queue, room: Arc::new(Semaphore::new(WAITING_KIB)) }
     }
 
     /// Stores a delivery whose signature was good; returns its id once it is committed.
     pub async fn store(&self, endpoint: Endpoint, body: Vec<u8>) -> Result<Uuid, IngestError> {
+        let kib = u32::try_from(body.len() / 1_024 + 1).map_err(|_| IngestError::Full)?;
+        let room = self.room.clone().try_acquire_many_owned(kib).map_err(|_| IngestError::Full)?;
         let (stored, answer) = oneshot::channel();
-        self.queue.try_send(Waiting { endpoint, body, stored }).map_err(|_| IngestError::Full)?;
+        self.queue.try_send(Waiting { endpoint, body, stored, room }).map_err(|_| IngestError::Full)?;
         answer.await.unwrap_or(Err(IngestError::Unavailable))
     }
 }
@@ -88,7 +95,12 @@ async fn commit(context: &Context, bell: &Bell, batch: Vec<Waiting>) {
         return;
     }
     metrics::histogram!("retail_assist_ingest_batch_size").record(u32::try_from(batch.len()).unwrap_or(u32::MAX));
-    let (answers, deliveries): (Vec<_>, Vec<_>) = batch.into_iter().map(|w| (w.stored, (w.endpoint, w.body))).unzip();
+    let mut rooms = Vec::with_capacity(batch.len());
+    let take = |w: Waiting| {
+        rooms.push(w.room);
+        (w.stored, (w.endpoint, w.body))
+    };
+    let (answers, deliveries): (Vec<_>, Vec<_>) = batch.into_iter().map(take).unzip();
     match write(context, bell, deliveries).await {
         Ok(ids) => {
             for (answer, id) in answers.into_iter().zip(ids) {

@@ -12,14 +12,14 @@ pub const STEPS: [Millis; 8] =
 pub struct Policy {
     /// Tries before the job is discarded.
     pub max_attempts: i32,
-    /// A try that takes longer is a failure of class `timeout`.
-    pub timeout: Duration,
+    /// A try that takes longer is a failure of class `timeout`; `None` for a kind that bounds itself and must not be dropped.
+    pub timeout: Option<Duration>,
     /// May a running try be dropped when its job is cancelled? Not when a call to Meta might be on its way.
     pub cancellable: bool,
 }
 
 /// Eight tries over some nine hours, half a minute each.
-pub const STANDARD: Policy = Policy { max_attempts: 8, timeout: Duration::from_secs(30), cancellable: true };
+pub const STANDARD: Policy = Policy { max_attempts: 8, timeout: Some(Duration::from_secs(30)), cancellable: true };
 
 /// The wait after try number `attempt`, ±20 % by `jitter` in `0.0..1.0`.
 pub fn backoff(attempt: i32, jitter: f64) -> Millis {

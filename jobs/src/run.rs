@@ -2,15 +2,17 @@
 //! not give up settling while only the database is away.
 
 use crate::failpoint;
-use crate::jobs::{Finish, HandlerError, Run};
+use crate::jobs::{Finish, HandlerError, Kind, Run};
 use crate::ledger::Ledger;
 use crate::ledger::lease::Lease;
 use crate::ledger::settle::{SettleError, settle};
 use crate::outcome::{Decision, Failure, Outcome, decide};
 use crate::policy::Policy;
-use domain::db::is_unavailable;
+use domain::clock::MINUTE;
+use domain::db::{Tx, is_unavailable};
 use entities::job::Model as Job;
 use futures::FutureExt as _;
+use sea_orm::DbErr;
 use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
@@ -20,7 +22,7 @@ const SETTLE_PAUSE: Duration = Duration::from_millis(500);
 /// Runs one job to its settlement.
 pub(crate) async fn one(ledger: &Ledger, job: &Job, lease: &Lease) {
     let Some((kind, Run::One(handler))) = ledger.kind(&job.kind).map(|kind| (kind, &kind.run)) else {
-        return settle_outcome(ledger, job, lease, unknown_kind(job)).await;
+        return settle_outcome(ledger, job, lease, unknown_kind(ledger, job)).await;
     };
     failpoint::hit("job.handler", &job.kind);
     let began = std::time::Instant::now();
@@ -51,25 +53,46 @@ pub(crate) async fn one(ledger: &Ledger, job: &Job, lease: &Lease) {
     failpoint::hit("job.settled", &job.kind);
 }
 
-/// Runs a batch of jobs of a whole-batch kind; the handler settles each.
+/// Runs claimed jobs: those of whole-batch kinds together, the others one after the other.
 pub(crate) async fn batch(ledger: &Ledger, jobs: &[(Job, Lease)]) {
-    let (batch, strangers): (Vec<_>, Vec<_>) =
-        jobs.iter().partition(|(job, _)| matches!(ledger.kind(&job.kind).map(|k| &k.run), Some(Run::Batch(_))));
-    for (job, lease) in strangers {
-        one(ledger, job, lease).await;
+    let mut together: Vec<(&'static Kind, Vec<&(Job, Lease)>)> = Vec::new();
+    for claimed in jobs {
+        match ledger.kind(&claimed.0.kind) {
+            Some(kind) if matches!(kind.run, Run::Batch(_)) => {
+                match together.iter_mut().find(|(other, _)| other.name == kind.name) {
+                    Some((_, batch)) => batch.push(claimed),
+                    None => together.push((kind, vec![claimed])),
+                }
+            }
+            _ => one(ledger, &claimed.0, &claimed.1).await,
+        }
     }
-    let Some((kind, Run::Batch(handler))) =
-        batch.first().and_then(|(job, _)| ledger.kind(&job.kind)).map(|kind| (kind, &kind.run))
-    else {
-        return;
-    };
+    for (kind, batch) in together {
+        whole_batch(ledger, kind, &batch).await;
+    }
+}
+
+async fn whole_batch(ledger: &Ledger, kind: &'static Kind, batch: &[&(Job, Lease)]) {
+    let Run::Batch(handler) = &kind.run else { return };
     let rows: Vec<Job> = batch.iter().map(|(job, _)| job.clone()).collect();
     failpoint::hit("job.handler", kind.name);
-    let unsettled = match guarded(&kind.policy, async { Ok(handler(ledger, &rows).await) }).await {
-        Ok(unsettled) => unsettled,
-        // A panic or time-out says nothing about which job it was: each is tried again by itself.
-        Err(error) => rows.iter().map(|job| (job.id, Outcome::Retry(error.failure(), None))).collect(),
-    };
+    let began = std::time::Instant::now();
+    let mut unsettled = Vec::new();
+    match guarded(&kind.policy, async { Ok(handler(ledger, &rows).await) }).await {
+        Ok(outcomes) => unsettled = outcomes,
+        // A panic or a time-out says nothing about which job it was: each runs by itself, and only the culprit pays.
+        Err(_) if rows.len() > 1 => {
+            for row in &rows {
+                let alone = std::slice::from_ref(row);
+                match guarded(&kind.policy, async { Ok(handler(ledger, alone).await) }).await {
+                    Ok(outcomes) => unsettled.extend(outcomes),
+                    Err(error) => unsettled.push((row.id, Outcome::Retry(error.failure(), None))),
+                }
+            }
+        }
+        Err(error) => unsettled.extend(rows.iter().map(|row| (row.id, Outcome::Retry(error.failure(), None)))),
+    }
+    metrics::histogram!("retail_assist_job_seconds", "kind" => kind.name).record(began.elapsed().as_secs_f64());
     for (job, lease) in batch {
         if let Some((_, outcome)) = unsettled.iter().find(|(id, _)| *id == job.id) {
             settle_outcome(ledger, job, lease, outcome.clone()).await;
@@ -79,30 +102,30 @@ pub(crate) async fn batch(ledger: &Ledger, jobs: &[(Job, Lease)]) {
     failpoint::hit("job.settled", kind.name);
 }
 
-/// Jobs of kinds this program does not know: a newer program made them, so they are kept for it and not discarded.
-pub(crate) async fn unknown_kinds(ledger: &Ledger, jobs: &[(Job, Lease)]) {
-    for (job, lease) in jobs {
-        settle_outcome(ledger, job, lease, unknown_kind(job)).await;
-    }
-}
-
-fn unknown_kind(job: &Job) -> Outcome {
-    Outcome::Retry(Failure::new("internal", format!("This program does not know jobs of kind {}.", job.kind)), None)
+/// A newer program made it, and is asked again in a minute: a kind that is not known here costs no attempt.
+fn unknown_kind(ledger: &Ledger, job: &Job) -> Outcome {
+    let failure = Failure::new("unknown_kind", format!("This program does not know jobs of kind {}.", job.kind));
+    Outcome::Snooze(failure, ledger.now() + MINUTE)
 }
 
 async fn guarded<T>(policy: &Policy, run: impl Future<Output = Result<T, HandlerError>>) -> Result<T, HandlerError> {
-    match tokio::time::timeout(policy.timeout, AssertUnwindSafe(run).catch_unwind()).await {
+    let run = AssertUnwindSafe(run).catch_unwind();
+    let ended = match policy.timeout {
+        Some(limit) => tokio::time::timeout(limit, run).await.map_err(|_elapsed| limit),
+        None => Ok(run.await),
+    };
+    match ended {
         Ok(Ok(finish)) => finish,
         // The panic's text may hold anything; the panic hook has logged where it was.
         Ok(Err(_panic)) => Err(HandlerError::Failure(Failure::new("panic", "The handler panicked; see the log."))),
-        Err(_elapsed) => {
-            let message = format!("The try took longer than {} s.", policy.timeout.as_secs());
+        Err(limit) => {
+            let message = format!("The try took longer than {} s.", limit.as_secs());
             Err(HandlerError::Failure(Failure::new("timeout", message)))
         }
     }
 }
 
-fn database_failure(error: &sea_orm::DbErr) -> Failure {
+fn database_failure(error: &DbErr) -> Failure {
     tracing::error!(%error, "a job met a database error");
     Failure::new("database", "The database refused a statement; see the log.")
 }
@@ -133,10 +156,21 @@ pub(crate) async fn settle_outcome(ledger: &Ledger, job: &Job, lease: &Lease, ou
 }
 
 async fn try_settle(ledger: &Ledger, job: &Job, decision: &Decision) -> Result<(), SettleError> {
-    let tx = ledger.context().db.begin().await?;
+    let mut tx = ledger.context().db.begin().await?;
     settle(&tx, job, decision, ledger.now()).await?;
+    if decision.state == "discarded" {
+        given_up(ledger, &mut tx, job, decision.failure.as_ref()).await?;
+    }
     tx.commit().await?;
     Ok(())
+}
+
+/// Lets the kind deal with what a job leaves behind that will not run again, in the transaction that ends it.
+pub(crate) async fn given_up(ledger: &Ledger, tx: &mut Tx, job: &Job, failure: Option<&Failure>) -> Result<(), DbErr> {
+    match ledger.kind(&job.kind) {
+        Some(kind) => (kind.on_given_up)(ledger, tx, job, failure).await,
+        None => Ok(()),
+    }
 }
 
 /// One line and one count per settlement.

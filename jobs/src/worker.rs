@@ -3,7 +3,6 @@
 
 use crate::backend::LedgerBackend;
 use crate::claimer::{Batch, Claimer, Gate};
-use crate::jobs::Run;
 use crate::ledger::{Ledger, lapse, lease, schedule};
 use crate::queue::Queue;
 use crate::run;
@@ -12,9 +11,11 @@ use domain::clock::Millis;
 use entities::worker;
 use sea_orm::sea_query::OnConflict;
 use sea_orm::{ActiveValue::Set, DbErr, EntityTrait};
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 /// A sign of life is shown at least this often; readiness calls a worker dead after three of them.
 pub const BEAT: Duration = Duration::from_secs(5);
@@ -27,6 +28,7 @@ pub struct Workers {
     stopping: CancellationToken,
     /// Nothing more is waited for.
     ending: CancellationToken,
+    claimers: TaskTracker,
     monitor: JoinHandle<()>,
     upkeep: JoinHandle<()>,
 }
@@ -35,19 +37,21 @@ impl Workers {
     /// Starts a worker for every queue.
     pub fn start(ledger: &Ledger) -> Self {
         let (stopping, ending) = (CancellationToken::new(), CancellationToken::new());
-        let monitor = tokio::spawn(monitor(ledger.clone(), stopping.clone(), ending.clone()));
+        let claimers = TaskTracker::new();
+        let monitor = tokio::spawn(monitor(ledger.clone(), stopping.clone(), ending.clone(), claimers.clone()));
         let upkeep = tokio::spawn(upkeep(ledger.clone(), ending.clone()));
         tracing::info!(worker = ledger.worker(), "workers started");
-        Self { ledger: ledger.clone(), stopping, ending, monitor, upkeep }
+        Self { ledger: ledger.clone(), stopping, ending, claimers, monitor, upkeep }
     }
 
     /// Claims nothing more and lets running jobs finish, for at most `limit`. What has not finished by then keeps its lease
     /// and is dealt with when that lapses.
     pub async fn stop(mut self, limit: Duration) {
         self.stopping.cancel();
+        self.claimers.close();
         let drained = async {
-            // The workers end by themselves when their claimers have, each after its last batch.
-            let _ended = (&mut self.monitor).await;
+            // A claim under way is a claim; after the last of them, what is in flight only becomes less.
+            self.claimers.wait().await;
             while !self.ledger.in_flight().is_empty() {
                 tokio::time::sleep(Duration::from_millis(10)).await;
             }
@@ -55,11 +59,14 @@ impl Workers {
         if tokio::time::timeout(limit, drained).await.is_err() {
             let jobs = self.ledger.in_flight().len();
             tracing::warn!(jobs, "stopping with jobs still running; their leases will lapse");
-            self.monitor.abort();
         }
         // Leases are renewed to the end.
         self.ending.cancel();
-        let _ended = tokio::time::timeout(Duration::from_secs(2), self.upkeep).await;
+        let ended = async { tokio::join!(&mut self.monitor, &mut self.upkeep) };
+        if tokio::time::timeout(Duration::from_secs(2), ended).await.is_err() {
+            self.monitor.abort();
+            self.upkeep.abort();
+        }
         let at = self.ledger.now();
         if let Err(error) = beat(&self.ledger, at, at, "stopped").await {
             tracing::warn!(%error, "the last sign of life could not be written");
@@ -78,8 +85,8 @@ fn slots(ledger: &Ledger, queue: Queue) -> usize {
     }
 }
 
-async fn monitor(ledger: Ledger, stopping: CancellationToken, ending: CancellationToken) {
-    let gate = Gate::default();
+async fn monitor(ledger: Ledger, stopping: CancellationToken, ending: CancellationToken, claimers: TaskTracker) {
+    let gate = Arc::new(Gate::default());
     let mut monitor = Monitor::new();
     for queue in Queue::ALL {
         let claimer = Claimer {
@@ -89,6 +96,7 @@ async fn monitor(ledger: Ledger, stopping: CancellationToken, ending: Cancellati
             batch: if queue == Queue::Webhooks { ledger.settings().webhook_batch } else { 1 },
             gate: gate.clone(),
             stopping: stopping.clone(),
+            tasks: claimers.clone(),
         };
         monitor = monitor.register(move |restart| {
             WorkerBuilder::new(format!("{}-{}-{restart}", claimer.ledger.worker(), queue.as_str()).as_str())
@@ -116,19 +124,7 @@ async fn monitor(ledger: Ledger, stopping: CancellationToken, ending: Cancellati
 
 /// Runs a batch; always `Ok` to apalis, for what became of each job is in the ledger.
 async fn run_batch(batch: Batch, ledger: Data<Ledger>) -> Result<(), BoxDynError> {
-    let Some(kind) = batch.jobs.first().and_then(|(job, _)| ledger.kind(&job.kind)) else {
-        run::unknown_kinds(&ledger, &batch.jobs).await;
-        return Ok(());
-    };
-    match kind.run {
-        // One queue may hold several kinds; only whole-batch kinds share a batch.
-        Run::Batch(_) => run::batch(&ledger, &batch.jobs).await,
-        Run::One(_) => {
-            for (job, lease) in &batch.jobs {
-                run::one(&ledger, job, lease).await;
-            }
-        }
-    }
+    run::batch(&ledger, &batch.jobs).await;
     Ok(())
 }
 

@@ -93,7 +93,7 @@ impl MigrationTrait for Migration {
             )
             .await?;
         unique(manager, "messages_one_per_mid", "messages", &["conversation_id", "external_id"]).await?;
-        index(manager, "messages_thread", "messages", &["conversation_id", "sent_at", "id"]).await?;
+        index(manager, "messages_thread", "messages", &["conversation_id", "sent_at", "external_id", "id"]).await?;
         manager
             .create_index(
                 Index::create()
@@ -127,7 +127,9 @@ impl MigrationTrait for Migration {
                     // deleted, edit, or reaction:<person>
                     .col(string("mark"))
                     .col(text_null("value"))
-                    .col(big_integer("at"))
+                    // Which of two marks stands: the event's time, for an edit its number.
+                    .col(big_integer("rank"))
+                    .col(big_integer("created_at"))
                     .primary_key(Index::create().col("conversation_id").col("external_id").col("mark"))
                     .foreign_key(&mut references("message_marks", "conversation_id", "conversations"))
                     .to_owned(),

@@ -33,6 +33,17 @@ impl MigrationTrait for Migration {
         manager
             .create_index(Index::create().name("deliveries_by_time").table("deliveries").col("received_at").to_owned())
             .await?;
+        // Few rows: bodies go when their events are final.
+        manager
+            .create_index(
+                Index::create()
+                    .name("deliveries_with_body")
+                    .table("deliveries")
+                    .col("received_at")
+                    .cond_where(Expr::col("body").is_not_null())
+                    .to_owned(),
+            )
+            .await?;
         manager
             .create_table(
                 Table::create()

@@ -48,8 +48,10 @@ impl MigrationTrait for Migration {
                     .col(integer("max_attempts"))
                     // Leases that lapsed while nothing else ran in the same worker.
                     .col(integer("lapses").default(0))
-                    // Lapsed at least once: runs alone from now on.
+                    // The last try lapsed: the next one runs alone.
                     .col(boolean("isolated").default(false))
+                    // Of the last claim: nothing else that could be to blame ran in the worker.
+                    .col(boolean("claimed_alone").default(false))
                     .col(big_integer("run_at"))
                     .col(big_integer_null("lease_until"))
                     .col(string_null("worker"))
@@ -177,6 +179,16 @@ impl MigrationTrait for Migration {
                             .to("jobs", "id")
                             .on_delete(ForeignKeyAction::Cascade),
                     )
+                    .to_owned(),
+            )
+            .await?;
+        manager
+            .create_index(
+                Index::create()
+                    .name("job_attempts_by_worker")
+                    .table("job_attempts")
+                    .col("worker")
+                    .col("outcome")
                     .to_owned(),
             )
             .await?;

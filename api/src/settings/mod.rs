@@ -185,6 +185,10 @@ fn domain_settings(source: &Source, public_url: &str, need: Need, p: &mut Proble
     domain::settings::Settings {
         public_url: public_url.to_owned(),
         signup_plan: source.get("SIGNUP_PLAN").filter(|plan| *plan != "closed").map(ToOwned::to_owned),
+        app_ids: ["META_APP_ID", "INSTAGRAM_APP_ID"]
+            .into_iter()
+            .filter_map(|name| source.get(name).filter(|id| !id.is_empty()).map(str::to_owned))
+            .collect(),
         webhook_verify_token: source.secret("META_WEBHOOK_VERIFY_TOKEN"),
         instagram_webhook_secrets: AppSecrets::new(instagram),
         facebook_webhook_secrets: AppSecrets::new(meta),

@@ -72,6 +72,7 @@ impl World {
         let settings = Settings {
             public_url: like.origin.to_owned(),
             signup_plan: like.signup_plan.map(ToOwned::to_owned),
+            app_ids: Vec::new(),
             webhook_verify_token: Some("verify me".into()),
             instagram_webhook_secrets: AppSecrets::new(vec!["instagram".into(), "former".into(), "meta".into()]),
             facebook_webhook_secrets: AppSecrets::new(vec!["meta".into()]),

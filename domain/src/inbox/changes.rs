@@ -1,6 +1,7 @@
 //! Events that change what is there: reactions, edits, unsends, deliveries and reads. One that speaks of a message we have
 //! not seen leaves a mark, and the message respects it when it comes.
 
+use super::store::SKEW;
 use crate::clock::Millis;
 use entities::{conversation, message, message_mark};
 use meta::webhook::{Event, EventBody, ReactionAction};
@@ -9,38 +10,39 @@ use sea_orm::{ActiveValue::Set, ColumnTrait, Condition, ConnectionTrait, DbErr, 
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-/// Applies a change to its conversation; returns the message it touched, if that is known already.
+/// Applies a change, of the time `at`, to its conversation; returns the message it touched, if that is known already.
 pub async fn apply(
     db: &impl ConnectionTrait,
     event: &Event,
     conversation: &conversation::Model,
+    at: Millis,
     received_at: Millis,
 ) -> Result<Option<Uuid>, DbErr> {
-    let at = event.timestamp_ms.unwrap_or(received_at);
-    match &event.body {
+    let until = |watermark: &Option<Millis>| watermark.unwrap_or(at).min(received_at + SKEW);
+    let mark = match &event.body {
         EventBody::Read { watermark_ms, .. } => {
             // Instagram names one message; reading it means having read what came before.
-            watermark(db, conversation.id, conversation::Column::ContactReadAt, watermark_ms.unwrap_or(at)).await?;
-            Ok(None)
+            watermark(db, conversation.id, conversation::Column::ContactReadAt, until(watermark_ms)).await?;
+            return Ok(None);
         }
         EventBody::Delivered { watermark_ms, .. } => {
-            let to = watermark_ms.unwrap_or(at);
-            watermark(db, conversation.id, conversation::Column::ContactDeliveredAt, to).await?;
-            Ok(None)
+            watermark(db, conversation.id, conversation::Column::ContactDeliveredAt, until(watermark_ms)).await?;
+            return Ok(None);
         }
-        EventBody::Deleted { mid } => on_message(db, conversation.id, mid, &Mark::Deleted { at }).await,
+        EventBody::Deleted { mid } => (mid, Mark::Deleted { at }),
         EventBody::Edit { mid, text, num_edit } => {
             let number = i32::try_from(*num_edit).unwrap_or(i32::MAX);
-            on_message(db, conversation.id, mid, &Mark::Edit { at, number, text: text.clone() }).await
+            (mid, Mark::Edit { at, number, text: text.clone() })
         }
         EventBody::Reaction { mid, action, reaction, emoji } => {
             let by = event.sender.clone().unwrap_or_default();
             let set = *action == ReactionAction::React;
             let (reaction, emoji) = if set { (reaction.clone(), emoji.clone()) } else { (None, None) };
-            on_message(db, conversation.id, mid, &Mark::Reaction { at, by, reaction, emoji }).await
+            (mid, Mark::Reaction { at, by, reaction, emoji })
         }
-        _ => Ok(None),
-    }
+        _ => return Ok(None),
+    };
+    on_message(db, conversation.id, mark.0, &mark.1, received_at).await
 }
 
 /// What was said of a message.
@@ -60,19 +62,21 @@ impl Mark {
         }
     }
 
-    fn at(&self) -> Millis {
+    /// Which of two marks stands; equal ones are decided by their value, never by which came first.
+    fn rank(&self) -> i64 {
         match self {
-            Self::Deleted { at } | Self::Edit { at, .. } | Self::Reaction { at, .. } => *at,
+            // The first unsend is the one that counts.
+            Self::Deleted { at } => -at,
+            Self::Edit { number, .. } => i64::from(*number),
+            Self::Reaction { at, .. } => *at,
         }
     }
 
-    fn value(&self) -> Option<String> {
+    fn value(&self) -> String {
         match self {
-            Self::Deleted { .. } => None,
-            Self::Edit { number, text, .. } => Some(json!({ "number": number, "text": text }).to_string()),
-            Self::Reaction { by, reaction, emoji, .. } => {
-                Some(json!({ "by": by, "reaction": reaction, "emoji": emoji }).to_string())
-            }
+            Self::Deleted { .. } => "{}".to_owned(),
+            Self::Edit { at, text, .. } => json!({ "at": at, "text": text }).to_string(),
+            Self::Reaction { by, reaction, emoji, .. } => reaction_value(by, reaction.as_deref(), emoji.as_deref()),
         }
     }
 
@@ -81,13 +85,11 @@ impl Mark {
         let value: Value = row.value.as_deref().and_then(|v| serde_json::from_str(v).ok()).unwrap_or_default();
         let text = |key: &str| value.get(key).and_then(Value::as_str).map(str::to_owned);
         Some(match row.mark.as_str() {
-            "deleted" => Self::Deleted { at: row.at },
-            "edit" => Self::Edit {
-                at: row.at,
-                number: i32::try_from(value.get("number")?.as_i64()?).ok()?,
-                text: text("text"),
-            },
-            _ => Self::Reaction { at: row.at, by: text("by")?, reaction: text("reaction"), emoji: text("emoji") },
+            "deleted" => Self::Deleted { at: -row.rank },
+            "edit" => {
+                Self::Edit { at: value.get("at")?.as_i64()?, number: i32::try_from(row.rank).ok()?, text: text("text") }
+            }
+            _ => Self::Reaction { at: row.rank, by: text("by")?, reaction: text("reaction"), emoji: text("emoji") },
         })
     }
 
@@ -114,7 +116,12 @@ impl Mark {
                 let mut all: Vec<Value> = serde_json::from_str(&row.reactions).unwrap_or_default();
                 let at_of = |entry: &Value| entry.get("at").and_then(Value::as_i64).unwrap_or_default();
                 let is_theirs = |entry: &Value| entry.get("by").and_then(Value::as_str) == Some(by);
-                if all.iter().any(|entry| is_theirs(entry) && at_of(entry) > *at) {
+                let text = |entry: &Value, key: &str| entry.get(key).and_then(Value::as_str).map(str::to_owned);
+                let value_of = |entry: &Value| {
+                    reaction_value(by, text(entry, "reaction").as_deref(), text(entry, "emoji").as_deref())
+                };
+                let stands = |entry: &Value| (at_of(entry), value_of(entry)) > (*at, self.value());
+                if all.iter().any(|entry| is_theirs(entry) && stands(entry)) {
                     return;
                 }
                 all.retain(|entry| !is_theirs(entry));
@@ -127,11 +134,17 @@ impl Mark {
     }
 }
 
+/// The order of two reactions of the same moment, and what a mark keeps of one.
+fn reaction_value(by: &str, reaction: Option<&str>, emoji: Option<&str>) -> String {
+    json!({ "by": by, "reaction": reaction, "emoji": emoji }).to_string()
+}
+
 async fn on_message(
     db: &impl ConnectionTrait,
     conversation_id: Uuid,
     mid: &str,
     mark: &Mark,
+    received_at: Millis,
 ) -> Result<Option<Uuid>, DbErr> {
     let found = message::Entity::find()
         .filter(message::Column::ConversationId.eq(conversation_id))
@@ -139,11 +152,17 @@ async fn on_message(
         .one(db)
         .await?;
     let Some(mut row) = found else {
-        leave_mark(db, conversation_id, mid, mark).await?;
+        leave_mark(db, conversation_id, mid, mark, received_at).await?;
         return Ok(None);
     };
     mark.change(&mut row);
     let id = row.id;
+    write_changed(db, row).await?;
+    Ok(Some(id))
+}
+
+/// Writes the columns that marks change.
+async fn write_changed(db: &impl ConnectionTrait, row: message::Model) -> Result<(), DbErr> {
     message::Entity::update_many()
         .col_expr(message::Column::Kind, Expr::value(row.kind))
         .col_expr(message::Column::Text, Expr::value(row.text))
@@ -153,28 +172,66 @@ async fn on_message(
         .col_expr(message::Column::Edits, Expr::value(row.edits))
         .col_expr(message::Column::EditedAt, Expr::value(row.edited_at))
         .col_expr(message::Column::DeletedAt, Expr::value(row.deleted_at))
-        .filter(message::Column::Id.eq(id))
+        .filter(message::Column::Id.eq(row.id))
         .exec(db)
         .await?;
-    Ok(Some(id))
+    Ok(())
 }
 
-async fn leave_mark(db: &impl ConnectionTrait, conversation_id: Uuid, mid: &str, mark: &Mark) -> Result<(), DbErr> {
+/// One of our messages has just learnt its id: what was said of that id before, as marks or of a row that stood for the
+/// same message, is said of it.
+pub async fn catch_up(
+    db: &impl ConnectionTrait,
+    mut ours: message::Model,
+    mid: &str,
+    stood_in: Option<&message::Model>,
+) -> Result<(), DbErr> {
+    let marks = message_mark::Entity::find()
+        .filter(message_mark::Column::ConversationId.eq(ours.conversation_id))
+        .filter(message_mark::Column::ExternalId.eq(mid))
+        .all(db)
+        .await?;
+    if marks.is_empty() && stood_in.is_none() {
+        return Ok(());
+    }
+    if let Some(row) = stood_in {
+        ours.reactions.clone_from(&row.reactions);
+        if row.edits > 0 {
+            (ours.edits, ours.edited_at) = (row.edits, row.edited_at);
+            ours.text.clone_from(&row.text);
+        }
+        if let Some(at) = row.deleted_at {
+            Mark::Deleted { at }.change(&mut ours);
+        }
+    }
+    marks.iter().filter_map(Mark::read).for_each(|mark| mark.change(&mut ours));
+    write_changed(db, ours).await
+}
+
+async fn leave_mark(
+    db: &impl ConnectionTrait,
+    conversation_id: Uuid,
+    mid: &str,
+    mark: &Mark,
+    received_at: Millis,
+) -> Result<(), DbErr> {
     let row = message_mark::ActiveModel {
         conversation_id: Set(conversation_id),
         external_id: Set(mid.to_owned()),
         mark: Set(mark.key()),
-        value: Set(mark.value()),
-        at: Set(mark.at()),
+        value: Set(Some(mark.value())),
+        rank: Set(mark.rank()),
+        created_at: Set(received_at),
     };
-    // Of two edits or two reactions of one person the later one stands.
+    let stands = "excluded.rank > message_marks.rank \
+                  OR (excluded.rank = message_marks.rank AND excluded.value > message_marks.value)";
     let conflict = OnConflict::columns([
         message_mark::Column::ConversationId,
         message_mark::Column::ExternalId,
         message_mark::Column::Mark,
     ])
-    .update_columns([message_mark::Column::Value, message_mark::Column::At])
-    .action_and_where(Expr::cust("excluded.at >= message_marks.at"))
+    .update_columns([message_mark::Column::Value, message_mark::Column::Rank])
+    .action_and_where(Expr::cust(stands))
     .to_owned();
     message_mark::Entity::insert(row).on_conflict(conflict).exec_without_returning(db).await?;
     Ok(())

@@ -1,11 +1,13 @@
 //! Echoes: Meta tells us of every message the account sent, ours included. An echo of ours is merged into the message we
 //! have, whether it comes before or after the answer to the send; it settles an unknown outcome without sending again.
 
+use super::store::Routed;
 use crate::clock::{MINUTE, Millis, SECOND};
 use crate::id::IdKind;
 use crate::outbound;
-use entities::message;
-use meta::webhook::{Event, EventBody, Message};
+use crate::settings::Settings;
+use entities::{connection, message};
+use meta::webhook::{EventBody, Message};
 use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder};
 use uuid::Uuid;
 
@@ -26,21 +28,35 @@ pub enum Merge {
 /// Finds the message this echo is of; one of ours is settled as sent.
 pub async fn merge(
     db: &impl ConnectionTrait,
-    event: &Event,
+    settings: &Settings,
+    routed: &Routed<'_>,
     conversation_id: Uuid,
-    received_at: Millis,
 ) -> Result<Merge, DbErr> {
-    let EventBody::Message(echo) = &event.body else { return Ok(Merge::New) };
+    let EventBody::Message(echo) = &routed.event.body else { return Ok(Merge::New) };
     let Some(mid) = &echo.mid else { return Ok(Merge::New) };
     let ours = match by_mid(db, conversation_id, mid).await? {
         Some(known) if known.origin == "external" => return Ok(Merge::Known(known.id)),
         Some(known) => Some(known.id),
-        None => unsettled(db, echo, conversation_id, event.timestamp_ms.unwrap_or(received_at)).await?,
+        None => match by_metadata(db, echo, conversation_id).await? {
+            Some(named) => Some(named),
+            None if may_be_ours(settings, echo, routed.connection) => {
+                by_words(db, echo.text.as_deref(), conversation_id, routed.at()).await?.map(|row| row.id)
+            }
+            None => None,
+        },
     };
     let Some(id) = ours else { return Ok(Merge::New) };
     // What the world tells us stands, whatever we thought of it.
-    outbound::sent(db, id, mid, event.timestamp_ms, received_at).await?;
+    outbound::sent(db, id, mid, routed.event.timestamp_ms.map(|_| routed.at()), routed.received_at).await?;
     Ok(Merge::Ours(id))
+}
+
+/// Could our app have sent it? A Messenger echo always names its app; an Instagram one need not.
+fn may_be_ours(settings: &Settings, echo: &Message, connection: &connection::Model) -> bool {
+    match &echo.app_id {
+        Some(app) => settings.app_ids.contains(app),
+        None => connection.platform == "instagram",
+    }
 }
 
 async fn by_mid(db: &impl ConnectionTrait, conversation_id: Uuid, mid: &str) -> Result<Option<message::Model>, DbErr> {
@@ -51,40 +67,41 @@ async fn by_mid(db: &impl ConnectionTrait, conversation_id: Uuid, mid: &str) -> 
         .await
 }
 
-/// By the id we put into the metadata (Messenger echoes it), else by text among what is on its way or unknown.
-async fn unsettled(
-    db: &impl ConnectionTrait,
-    echo: &Message,
-    conversation_id: Uuid,
-    sent_at: Millis,
-) -> Result<Option<Uuid>, DbErr> {
-    let ours = message::Entity::find()
+/// By the id we put into the metadata, which Messenger echoes.
+async fn by_metadata(db: &impl ConnectionTrait, echo: &Message, conversation_id: Uuid) -> Result<Option<Uuid>, DbErr> {
+    let Some(id) = echo.metadata.as_deref().and_then(|metadata| IdKind::Message.parse(metadata)) else {
+        return Ok(None);
+    };
+    let named = message::Entity::find_by_id(id)
         .filter(message::Column::ConversationId.eq(conversation_id))
         .filter(message::Column::Direction.eq("outbound"))
-        .filter(message::Column::ExternalId.is_null());
-    if let Some(id) = echo.metadata.as_deref().and_then(|metadata| IdKind::Message.parse(metadata)) {
-        let named = ours.clone().filter(message::Column::Id.eq(id)).one(db).await?;
-        if named.is_some() {
-            return Ok(named.map(|row| row.id));
-        }
-    }
-    let candidates = ours
+        .filter(message::Column::ExternalId.is_null())
+        .one(db)
+        .await?;
+    Ok(named.map(|row| row.id))
+}
+
+/// By its words among what is on its way or unknown: the one whose sending began nearest to the echo's time.
+pub(crate) async fn by_words(
+    db: &impl ConnectionTrait,
+    words: Option<&str>,
+    conversation_id: Uuid,
+    at: Millis,
+) -> Result<Option<message::Model>, DbErr> {
+    let Some(words) = words.map(str::trim) else { return Ok(None) };
+    let candidates = message::Entity::find()
+        .filter(message::Column::ConversationId.eq(conversation_id))
+        .filter(message::Column::Direction.eq("outbound"))
+        .filter(message::Column::ExternalId.is_null())
         .filter(message::Column::Status.is_in(["sending", "unknown"]))
-        .order_by_asc(message::Column::SendingAt)
         .order_by_asc(message::Column::Id)
         .all(db)
         .await?;
-    let matches = |row: &&message::Model| {
-        let began = row.sending_at.unwrap_or(row.created_at);
-        same_text(row, echo) && (began - BEFORE..=began + AFTER).contains(&sent_at)
-    };
-    Ok(candidates.iter().find(matches).map(|row| row.id))
-}
-
-/// Meta trims what it is given.
-fn same_text(row: &message::Model, echo: &Message) -> bool {
-    match (row.text.as_deref(), echo.text.as_deref()) {
-        (Some(ours), Some(theirs)) => ours.trim() == theirs.trim(),
-        _ => false,
-    }
+    let began = |row: &message::Model| row.sending_at.unwrap_or(row.created_at);
+    Ok(candidates
+        .into_iter()
+        // Meta trims what it is given.
+        .filter(|row| row.text.as_deref().map(str::trim) == Some(words))
+        .filter(|row| (began(row) - BEFORE..=began(row) + AFTER).contains(&at))
+        .min_by_key(|row| (began(row) - at).abs()))
 }

@@ -9,4 +9,6 @@ pub mod store;
 mod summary;
 pub mod threads;
 
+pub(crate) use changes::catch_up;
+pub(crate) use echo::by_words;
 pub(crate) use summary::refresh;

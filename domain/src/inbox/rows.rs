@@ -1,9 +1,9 @@
 //! Turns an event into a message row: its kind, its text, its attachments and what else is worth keeping.
 //! Pure, so that every shape Meta sends can be tested without a database.
 
-use crate::clock::Millis;
+use super::store::Routed;
 use crate::id::new_id;
-use entities::{connection, message};
+use entities::message;
 use meta::webhook::{Event, EventBody, Message, Referral};
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
@@ -14,13 +14,9 @@ const TEXT_CHARACTERS: usize = 20_000;
 const URL_CHARACTERS: usize = 4_000;
 
 /// The message row of an event, or `None` for events that make no message.
-pub fn message_row(
-    event: &Event,
-    connection: &connection::Model,
-    conversation_id: Uuid,
-    received_at: Millis,
-) -> Option<message::Model> {
-    let sent_at = event.timestamp_ms.unwrap_or(received_at);
+pub fn message_row(routed: &Routed<'_>, conversation_id: Uuid) -> Option<message::Model> {
+    let Routed { connection, event, received_at } = *routed;
+    let sent_at = routed.at();
     let base = |mid: String, kind: &str| message::Model {
         id: new_id(received_at),
         organization_id: connection.organization_id,

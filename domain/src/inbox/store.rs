@@ -4,7 +4,8 @@
 use super::echo::{self, Merge};
 use super::people::Person;
 use super::{changes, people, rows, summary};
-use crate::clock::Millis;
+use crate::clock::{MINUTE, Millis};
+use crate::settings::Settings;
 use entities::{connection, conversation, message, message_mark};
 use meta::webhook::{Event, EventBody};
 use sea_orm::sea_query::OnConflict;
@@ -13,6 +14,10 @@ use sea_orm::{
 };
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use uuid::Uuid;
+
+/// How far Meta's clock may be ahead of ours. A time beyond that is a defect of the event, and believing it would hold
+/// windows open and mark things read for years.
+pub const SKEW: Millis = 5 * MINUTE;
 
 /// An event and the account it belongs to.
 #[derive(Clone, Copy, Debug)]
@@ -23,6 +28,13 @@ pub struct Routed<'a> {
     pub event: &'a Event,
     /// When its delivery came.
     pub received_at: Millis,
+}
+
+impl Routed<'_> {
+    /// When it happened: by Meta's clock where that can be, else when it came.
+    pub(super) fn at(&self) -> Millis {
+        self.event.timestamp_ms.unwrap_or(self.received_at).min(self.received_at + SKEW)
+    }
 }
 
 /// What became of an event.
@@ -92,7 +104,12 @@ enum Plan {
 }
 
 /// Stores the events; the answer has one entry for each, in their order.
-pub async fn store(db: &impl ConnectionTrait, events: &[Routed<'_>], now: Millis) -> Result<Vec<Recorded>, DbErr> {
+pub async fn store(
+    db: &impl ConnectionTrait,
+    settings: &Settings,
+    events: &[Routed<'_>],
+    now: Millis,
+) -> Result<Vec<Recorded>, DbErr> {
     let plans: Vec<Plan> = events.iter().map(plan).collect();
     let mut wanted: BTreeMap<Person, &connection::Model> = BTreeMap::new();
     for (plan, routed) in plans.iter().zip(events) {
@@ -116,7 +133,7 @@ pub async fn store(db: &impl ConnectionTrait, events: &[Routed<'_>], now: Millis
             Plan::Message(person) => new_rows.add(at, routed, conversation_of(&person)?),
             Plan::Echo(person) => {
                 let conversation = conversation_of(&person)?;
-                let merged = echo::merge(db, routed.event, conversation.id, routed.received_at).await?;
+                let merged = echo::merge(db, settings, routed, conversation.id).await?;
                 match merged {
                     Merge::New => new_rows.add(at, routed, conversation),
                     Merge::Known(id) => {
@@ -133,14 +150,14 @@ pub async fn store(db: &impl ConnectionTrait, events: &[Routed<'_>], now: Millis
                 let conversation = conversation_of(&person)?;
                 // What stands earlier in this batch must be there to be changed.
                 new_rows.write(db, &mut recorded, &mut touched).await?;
-                let message_id = changes::apply(db, routed.event, conversation, routed.received_at).await?;
+                let message_id =
+                    changes::apply(db, routed.event, conversation, routed.at(), routed.received_at).await?;
                 recorded[at] = Some(Recorded { message_id, ..Recorded::plain(Outcome::Updated, routed.event.kind()) });
             }
             Plan::LeadSource(person) => {
                 let conversation = conversation_of(&person)?;
                 if let EventBody::Referral(referral) = &routed.event.body {
-                    let at_time = routed.event.timestamp_ms.unwrap_or(routed.received_at);
-                    summary::lead_source(db, conversation.id, &rows::lead_source(referral), at_time).await?;
+                    summary::lead_source(db, conversation.id, &rows::lead_source(referral), routed.at()).await?;
                 }
                 recorded[at] = Some(Recorded::plain(Outcome::Updated, "lead source"));
             }
@@ -164,7 +181,7 @@ struct NewRows {
 impl NewRows {
     fn add(&mut self, at: usize, routed: &Routed<'_>, conversation: &conversation::Model) {
         let answerable = routed.connection.auto_reply_mode != "off" && !routed.event.standby;
-        if let Some(row) = rows::message_row(routed.event, routed.connection, conversation.id, routed.received_at) {
+        if let Some(row) = rows::message_row(routed, conversation.id) {
             self.waiting.push((at, row, answerable));
         }
     }
@@ -180,6 +197,8 @@ impl NewRows {
         }
         let mut waiting = std::mem::take(&mut self.waiting);
         let conversations: BTreeSet<Uuid> = waiting.iter().map(|(_, row, _)| row.conversation_id).collect();
+        // Also of a message that was unsent before it came: where somebody came from stays true.
+        let sources: Vec<_> = waiting.iter().map(|(_, row, _)| referral_of(row)).collect();
         respect_marks(db, &mut waiting, &conversations).await?;
         let mut inserted = HashSet::new();
         for chunk in waiting.chunks(CHUNK) {
@@ -194,7 +213,7 @@ impl NewRows {
             }
         }
         let known = if inserted.len() == waiting.len() { HashMap::new() } else { known_ids(db, &waiting).await? };
-        for (at, row, answerable) in waiting {
+        for ((at, row, answerable), source) in waiting.into_iter().zip(sources) {
             if !inserted.contains(&row.id) {
                 let key = (row.conversation_id, row.external_id.unwrap_or_default());
                 let message_id = known.get(&key).copied();
@@ -207,7 +226,7 @@ impl NewRows {
                 *self.received.entry(row.organization_id).or_default() += 1;
                 summary::unread(db, row.conversation_id, row.sent_at).await?;
             }
-            if let Some(source) = referral_of(&row) {
+            if let Some(source) = source {
                 summary::lead_source(db, row.conversation_id, &source, row.sent_at).await?;
             }
             recorded[at] = Some(Recorded {

@@ -4,7 +4,7 @@
 use crate::clock::{Millis, SECOND};
 use crate::usage;
 use entities::{connection, conversation, message};
-use sea_orm::sea_query::{Expr, Query};
+use sea_orm::sea_query::{Expr, NullOrdering, Query};
 use sea_orm::{ColumnTrait, Condition, ConnectionTrait, DbErr, EntityTrait, Order, QueryFilter};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -19,7 +19,8 @@ pub async fn refresh(db: &impl ConnectionTrait, conversations: &BTreeSet<Uuid>) 
                 .from(message::Entity)
                 .and_where(message::Column::ConversationId.eq(*id))
                 .order_by(message::Column::SentAt, Order::Desc)
-                .order_by(message::Column::ExternalId, Order::Desc)
+                .order_by_with_nulls(message::Column::ExternalId, Order::Desc, NullOrdering::Last)
+                .order_by(message::Column::Id, Order::Desc)
                 .limit(1)
                 .to_owned()
         };
@@ -60,19 +61,30 @@ pub(super) async fn lead_source(
     at: Millis,
 ) -> Result<(), DbErr> {
     use conversation::Column as C;
-    let text = Some(source.to_string());
+    // Of two in the same moment the text decides, never which came first.
+    let text = source.to_string();
     conversation::Entity::update_many()
-        .col_expr(C::LeadSourceFirst, Expr::value(text.clone()))
+        .col_expr(C::LeadSourceFirst, Expr::value(Some(text.clone())))
         .col_expr(C::LeadSourceFirstAt, Expr::value(Some(at)))
         .filter(C::Id.eq(conversation_id))
-        .filter(Condition::any().add(C::LeadSourceFirstAt.is_null()).add(C::LeadSourceFirstAt.gt(at)))
+        .filter(
+            Condition::any()
+                .add(C::LeadSourceFirstAt.is_null())
+                .add(C::LeadSourceFirstAt.gt(at))
+                .add(Condition::all().add(C::LeadSourceFirstAt.eq(at)).add(C::LeadSourceFirst.gt(text.clone()))),
+        )
         .exec(db)
         .await?;
     conversation::Entity::update_many()
-        .col_expr(C::LeadSourceLast, Expr::value(text))
+        .col_expr(C::LeadSourceLast, Expr::value(Some(text.clone())))
         .col_expr(C::LeadSourceLastAt, Expr::value(Some(at)))
         .filter(C::Id.eq(conversation_id))
-        .filter(Condition::any().add(C::LeadSourceLastAt.is_null()).add(C::LeadSourceLastAt.lte(at)))
+        .filter(
+            Condition::any()
+                .add(C::LeadSourceLastAt.is_null())
+                .add(C::LeadSourceLastAt.lt(at))
+                .add(Condition::all().add(C::LeadSourceLastAt.eq(at)).add(C::LeadSourceLast.lt(text.clone()))),
+        )
         .exec(db)
         .await?;
     Ok(())

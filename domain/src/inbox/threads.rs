@@ -5,8 +5,10 @@ use crate::clock::{HOUR, Millis};
 use crate::db::Tx;
 use crate::id::OrganizationId;
 use entities::{connection, contact, conversation, message};
-use sea_orm::sea_query::Expr;
-use sea_orm::{ColumnTrait, Condition, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::sea_query::{Expr, NullOrdering};
+use sea_orm::{
+    ColumnTrait, Condition, ConnectionTrait, DbErr, EntityTrait, Order, QueryFilter, QueryOrder, QuerySelect,
+};
 use std::collections::HashMap;
 use uuid::Uuid;
 
@@ -83,16 +85,35 @@ pub async fn messages(
 ) -> Result<Option<Vec<Shown>>, DbErr> {
     use message::Column;
     let Some(thread) = row(db, organization, conversation).await? else { return Ok(None) };
+    let position = position(db, before).await?;
+    // By time, then by Meta's id: what does not depend on which came first.
     let rows = message::Entity::find()
         .filter(Column::ConversationId.eq(conversation))
-        .filter(older(Column::SentAt, Column::Id, before))
+        .filter(Condition::all().add_option(position))
         .order_by_desc(Column::SentAt)
+        .order_by_with_nulls(Column::ExternalId, Order::Desc, NullOrdering::Last)
         .order_by_desc(Column::Id)
         .limit(limit)
         .all(db)
         .await?;
     let quoted = quoted(db, &rows).await?;
     Ok(Some(rows.into_iter().map(|message| show(message, &thread, &quoted)).collect()))
+}
+
+/// What lies before a message in the order of a thread.
+async fn position(db: &impl ConnectionTrait, before: Option<(Millis, Uuid)>) -> Result<Option<Condition>, DbErr> {
+    use message::Column;
+    let Some((at, id)) = before else { return Ok(None) };
+    let row = message::Entity::find_by_id(id).one(db).await?;
+    let same_id = match row.and_then(|row| row.external_id) {
+        Some(mid) => Condition::any()
+            .add(Column::ExternalId.lt(mid.clone()))
+            .add(Column::ExternalId.is_null())
+            .add(Condition::all().add(Column::ExternalId.eq(mid)).add(Column::Id.lt(id))),
+        None => Condition::all().add(Column::ExternalId.is_null()).add(Column::Id.lt(id)),
+    };
+    let same_time = Condition::all().add(Column::SentAt.eq(at)).add(same_id);
+    Ok(Some(Condition::any().add(Column::SentAt.lt(at)).add(same_time)))
 }
 
 /// Marks a conversation as read by the shop; false when there is no such conversation.

@@ -28,6 +28,7 @@ impl Bench {
         let settings = Settings {
             public_url: "http://127.0.0.1:8080".to_owned(),
             signup_plan: None,
+            app_ids: Vec::new(),
             webhook_verify_token: None,
             instagram_webhook_secrets: AppSecrets::new(vec![]),
             facebook_webhook_secrets: AppSecrets::new(vec![]),

@@ -1,7 +1,7 @@
 //! `ledger.prune`: deletes what has been kept long enough, in small batches so that nobody waits behind it: finished jobs,
 //! bodies and records of deliveries, ended sessions, old holds and workers that are gone.
 
-use super::{Finish, HandlerError, Kind, Run, run_again};
+use super::{Finish, HandlerError, Kind, Run, leave, run_again};
 use crate::ledger::Ledger;
 use crate::outcome::Outcome;
 use crate::policy::{Policy, STANDARD};
@@ -18,16 +18,17 @@ use std::time::Duration;
 pub static KIND: Kind = Kind {
     name: "ledger.prune",
     queue: Queue::Maintenance,
-    policy: Policy { max_attempts: 3, timeout: Duration::from_secs(600), ..STANDARD },
+    policy: Policy { max_attempts: 3, timeout: Some(Duration::from_secs(600)), ..STANDARD },
     run: Run::One(run),
     on_lapse: run_again,
+    on_given_up: leave,
 };
 
 /// Rows of one statement.
 const BATCH: u64 = 500;
 
 /// What goes: a name for the result, and the statement with the two values `(older than, at most)`.
-const RULES: [(&str, Age, &str); 8] = [
+const RULES: [(&str, Age, &str); 9] = [
     (
         "completedJobs",
         Age::Completed,
@@ -46,7 +47,7 @@ const RULES: [(&str, Age, &str); 8] = [
     (
         "bodies",
         Age::Bodies,
-        "UPDATE deliveries SET body = NULL WHERE id IN (SELECT id FROM deliveries WHERE received_at < ?1 AND body IS NOT NULL AND state <> 'received' LIMIT ?2)",
+        "UPDATE deliveries SET body = NULL WHERE id IN (SELECT id FROM deliveries INDEXED BY deliveries_with_body WHERE received_at < ?1 AND body IS NOT NULL AND state <> 'received' LIMIT ?2)",
     ),
     (
         "deliveries",
@@ -58,6 +59,11 @@ const RULES: [(&str, Age, &str); 8] = [
         Age::Day,
         "DELETE FROM sign_in_failures WHERE subject IN \
          (SELECT subject FROM sign_in_failures WHERE window_started_at < ?1 LIMIT ?2)",
+    ),
+    (
+        "messageMarks",
+        Age::Deliveries,
+        "DELETE FROM message_marks WHERE rowid IN (SELECT rowid FROM message_marks WHERE created_at < ?1 LIMIT ?2)",
     ),
     ("holds", Age::Now, "DELETE FROM holds WHERE id IN (SELECT id FROM holds WHERE until_at < ?1 LIMIT ?2)"),
     ("workers", Age::Day, "DELETE FROM workers WHERE id IN (SELECT id FROM workers WHERE beat_at < ?1 LIMIT ?2)"),

@@ -1,7 +1,7 @@
 //! `message.reconcile`: looks into the conversation at Meta, a minute and again three minutes after a send whose outcome is
 //! unknown. Found, the message is `sent`; not found, it stays `unknown`, for an absence proves nothing.
 
-use super::{Finish, HandlerError, Kind, Run, payload, run_again};
+use super::{Finish, HandlerError, Kind, Run, leave, payload, run_again};
 use crate::ledger::Ledger;
 use crate::ledger::enqueue::NewJob;
 use crate::ledger::settle::settle;
@@ -29,6 +29,7 @@ pub static KIND: Kind = Kind {
     policy: Policy { max_attempts: 3, ..STANDARD },
     run: Run::One(run),
     on_lapse: run_again,
+    on_given_up: leave,
 };
 
 /// The looks, after the send became unknown.

@@ -28,13 +28,14 @@ use serde_json::json;
 use std::time::Duration;
 use uuid::Uuid;
 
-/// The kind. The time-out lies above the HTTP client's own, so that the client's answer decides.
+/// The kind. It bounds itself (the HTTP client and the pool have limits), for a time-out would throw Meta's answer away.
 pub static KIND: Kind = Kind {
     name: "message.send",
     queue: Queue::Send,
-    policy: Policy { timeout: Duration::from_secs(50), cancellable: false, ..STANDARD },
+    policy: Policy { timeout: None, cancellable: false, ..STANDARD },
     run: Run::One(run),
     on_lapse,
+    on_given_up: give_up,
 };
 
 /// How often a message waiting for its account to be reconnected is looked at without being woken.
@@ -66,6 +67,9 @@ fn run<'a>(ledger: &'a Ledger, job: &'a Job) -> BoxFuture<'a, Result<Finish, Han
         let Some(outgoing) = outbound::load(ledger.context().db.read(), message_id).await? else {
             return Ok(Finish::Outcome(Outcome::Completed(json!({ "skipped": "message_gone" }))));
         };
+        if outgoing.message.status.as_deref() == Some("sending") {
+            return broke_off(ledger, job, &outgoing).await;
+        }
         if let Some(finish) = refuse(ledger, job, &outgoing).await? {
             return Ok(finish);
         }
@@ -120,7 +124,7 @@ async fn refuse(ledger: &Ledger, job: &Job, outgoing: &Outgoing) -> Result<Optio
     let failure = Failure { code: None, ..Failure::new(&trouble.class, trouble.sentence.clone()) };
     let decision = decide(job, Outcome::Discard(failure), now, 0.5);
     let tx = ledger.context().db.begin().await?;
-    outbound::fail(tx.conn(), outgoing.message.id, &trouble).await?;
+    outbound::refuse(tx.conn(), outgoing.message.id, &trouble).await?;
     settle(&tx, job, &decision, now).await?;
     tx.commit().await?;
     run::log(job, &decision);
@@ -148,9 +152,14 @@ async fn write_down(
             Ok(()) => return Ok(Finish::Settled),
             Err(SettleError::Overtaken) => {
                 // A late worker changes nothing, but that Meta has the message is a fact.
-                if let Aftermath::Sent { mid, .. } = aftermath {
-                    let db = ledger.context().db.write();
-                    outbound::sent(db, outgoing.message.id, mid, None, ledger.now()).await?;
+                if let Aftermath::Sent { mid, .. } = aftermath
+                    && let Err(error) = write_fact(ledger, outgoing, mid).await
+                {
+                    if is_unavailable(&error) {
+                        tokio::time::sleep(WRITE_PAUSE).await;
+                        continue;
+                    }
+                    return Err(error.into());
                 }
                 return Err(SettleError::Overtaken.into());
             }
@@ -184,6 +193,39 @@ async fn try_write_down(
     Ok(())
 }
 
+async fn write_fact(ledger: &Ledger, outgoing: &Outgoing, mid: &str) -> Result<(), DbErr> {
+    let tx = ledger.context().db.begin().await?;
+    outbound::sent(tx.conn(), outgoing.message.id, mid, None, ledger.now()).await?;
+    tx.commit().await
+}
+
+/// An earlier try broke off while the message was on its way (a defect, for every answer is written down): nobody can say
+/// what Meta did with it.
+async fn broke_off(ledger: &Ledger, job: &Job, outgoing: &Outgoing) -> Result<Finish, HandlerError> {
+    let now = ledger.now();
+    let failure = Failure::new("unknown_outcome", outbound::UNKNOWN);
+    let decision = decide(job, Outcome::CompletedWith(json!({ "status": "unknown" }), failure), now, 0.5);
+    let mut tx = ledger.context().db.begin().await?;
+    settle(&tx, job, &decision, now).await?;
+    becomes_unknown(ledger, &mut tx, outgoing, job.trace_id.clone()).await?;
+    tx.commit().await?;
+    run::log(job, &decision);
+    Ok(Finish::Settled)
+}
+
+async fn becomes_unknown(
+    ledger: &Ledger,
+    tx: &mut Tx,
+    outgoing: &Outgoing,
+    trace_id: Option<String>,
+) -> Result<(), DbErr> {
+    let trouble = Trouble { class: "unknown_outcome".to_owned(), code: None, sentence: outbound::UNKNOWN.to_owned() };
+    outbound::unknown(tx.conn(), outgoing.message.id, &trouble).await?;
+    let look = message_reconcile::first_look(&outgoing.message, ledger.now(), trace_id);
+    ledger.enqueue(tx, vec![look]).await?;
+    Ok(())
+}
+
 /// A worker died while it had this job. Was the message on its way, nobody can say what Meta did with it.
 fn on_lapse<'a>(ledger: &'a Ledger, tx: &'a mut Tx, job: &'a Job) -> BoxFuture<'a, Result<Lapse, DbErr>> {
     Box::pin(async move {
@@ -192,21 +234,39 @@ fn on_lapse<'a>(ledger: &'a Ledger, tx: &'a mut Tx, job: &'a Job) -> BoxFuture<'
         if outgoing.message.status.as_deref() != Some("sending") {
             return Ok(Lapse::RunAgain);
         }
-        let trouble = Trouble {
-            class: "unknown_outcome".to_owned(),
-            code: None,
-            sentence: "It is not known whether this message was sent: the worker stopped while sending it.".to_owned(),
-        };
-        outbound::unknown(tx.conn(), message_id, &trouble).await?;
-        let look = message_reconcile::first_look(&outgoing.message, ledger.now(), job.trace_id.clone());
-        ledger.enqueue(tx, vec![look]).await?;
+        becomes_unknown(ledger, tx, &outgoing, job.trace_id.clone()).await?;
         Ok(Lapse::Settle(Box::new(Decision {
             state: "completed",
             run_at: None,
             attempt: job.attempt,
-            failure: Some(Failure::new(&trouble.class, trouble.sentence)),
+            failure: Some(Failure::new("unknown_outcome", "The worker stopped while it was sending this message.")),
             result: Some(json!({ "status": "unknown" })),
             attempt_outcome: Some("lapsed"),
         })))
+    })
+}
+
+/// Nobody will send it: what still waits has failed, what is on its way is unknown.
+fn give_up<'a>(
+    ledger: &'a Ledger,
+    tx: &'a mut Tx,
+    job: &'a Job,
+    failure: Option<&'a Failure>,
+) -> BoxFuture<'a, Result<(), DbErr>> {
+    Box::pin(async move {
+        let Ok(Payload { message_id }) = payload::<Payload>(job) else { return Ok(()) };
+        let Some(outgoing) = outbound::load(tx.conn(), message_id).await? else { return Ok(()) };
+        match outgoing.message.status.as_deref() {
+            Some("sending") => becomes_unknown(ledger, tx, &outgoing, job.trace_id.clone()).await,
+            Some("queued") => {
+                let trouble = Trouble {
+                    class: failure.map_or_else(|| "cancelled".to_owned(), |failure| failure.class.clone()),
+                    code: failure.and_then(|failure| failure.code.clone()),
+                    sentence: "This message was given up and will not be sent.".to_owned(),
+                };
+                outbound::refuse(tx.conn(), message_id, &trouble).await
+            }
+            _ => Ok(()),
+        }
     })
 }

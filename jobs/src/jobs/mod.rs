@@ -60,6 +60,8 @@ pub struct Kind {
     pub run: Run,
     /// What follows when its worker died.
     pub on_lapse: LapseFn,
+    /// What it leaves behind when it is discarded or cancelled, and will not run again by itself.
+    pub on_given_up: GivenUpFn,
 }
 
 /// A handler of one job.
@@ -69,6 +71,10 @@ pub type RunOne = for<'a> fn(&'a Ledger, &'a Job) -> BoxFuture<'a, Result<Finish
 pub type RunBatch = for<'a> fn(&'a Ledger, &'a [Job]) -> BoxFuture<'a, Vec<(Uuid, Outcome)>>;
 /// Decides on a lapsed job, with effects in the transaction given.
 pub type LapseFn = for<'a> fn(&'a Ledger, &'a mut Tx, &'a Job) -> BoxFuture<'a, Result<Lapse, DbErr>>;
+
+/// Puts in order what a job that was given up leaves behind, in the transaction that ends it.
+pub type GivenUpFn =
+    for<'a> fn(&'a Ledger, &'a mut Tx, &'a Job, Option<&'a Failure>) -> BoxFuture<'a, Result<(), DbErr>>;
 
 /// How a kind runs.
 #[derive(Debug)]
@@ -126,6 +132,11 @@ pub enum Lapse {
 /// For kinds whose effects are all in their settling transaction.
 pub fn run_again<'a>(_: &'a Ledger, _: &'a mut Tx, _: &'a Job) -> BoxFuture<'a, Result<Lapse, DbErr>> {
     Box::pin(async { Ok(Lapse::RunAgain) })
+}
+
+/// For kinds that leave nothing behind.
+pub fn leave<'a>(_: &'a Ledger, _: &'a mut Tx, _: &'a Job, _: Option<&'a Failure>) -> BoxFuture<'a, Result<(), DbErr>> {
+    Box::pin(async { Ok(()) })
 }
 
 /// A payload this program cannot read will not become readable by waiting.

@@ -1,7 +1,7 @@
 //! `reply.auto`: decides on the automatic reply to one new message and, in the same transaction, writes the outbound message
 //! and the job that sends it. Calls nobody; running it twice makes one reply.
 
-use super::{Finish, HandlerError, Kind, Run, message_send, payload, run_again};
+use super::{Finish, HandlerError, Kind, Run, leave, message_send, payload, run_again};
 use crate::ledger::Ledger;
 use crate::ledger::enqueue::NewJob;
 use crate::ledger::settle::settle;
@@ -18,8 +18,14 @@ use serde_json::json;
 use uuid::Uuid;
 
 /// The kind.
-pub static KIND: Kind =
-    Kind { name: "reply.auto", queue: Queue::Send, policy: STANDARD, run: Run::One(run), on_lapse: run_again };
+pub static KIND: Kind = Kind {
+    name: "reply.auto",
+    queue: Queue::Send,
+    policy: STANDARD,
+    run: Run::One(run),
+    on_lapse: run_again,
+    on_given_up: leave,
+};
 
 #[derive(Debug, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]

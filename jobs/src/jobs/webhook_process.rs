@@ -4,7 +4,7 @@
 
 mod record;
 
-use super::{Kind, Run, reply_auto, run_again};
+use super::{Kind, Run, payload, reply_auto, run_again};
 use crate::failpoint;
 use crate::ledger::Ledger;
 use crate::ledger::enqueue::NewJob;
@@ -31,9 +31,10 @@ use uuid::Uuid;
 pub static KIND: Kind = Kind {
     name: "webhook.process",
     queue: Queue::Webhooks,
-    policy: Policy { timeout: Duration::from_secs(60), ..STANDARD },
+    policy: Policy { timeout: Some(Duration::from_secs(60)), ..STANDARD },
     run: Run::Batch(run_batch),
     on_lapse: run_again,
+    on_given_up: give_up,
 };
 
 /// Events of one transaction; Meta puts up to 1,000 into one delivery.
@@ -283,7 +284,7 @@ async fn store_events(
             Err(recorded) => done.push(Some(Done::new(parcel.delivery_id, event, None, recorded))),
         }
     }
-    let recorded = store::store(tx.conn(), &routed, now).await?;
+    let recorded = store::store(tx.conn(), &ledger.context().settings, &routed, now).await?;
     let mut replies = Vec::new();
     for ((at, routed), recorded) in positions.into_iter().zip(&routed).zip(recorded) {
         let (parcel, event) = events[at];
@@ -307,8 +308,8 @@ async fn finish(
     for one in done {
         *counts.entry(one.recorded.outcome.as_str()).or_default() += 1;
     }
-    let unrouted = counts.get("unrouted").copied().unwrap_or_default();
-    record::close_delivery(tx, parcel, unrouted, now).await?;
+    let count = |outcome| counts.get(outcome).copied().unwrap_or_default();
+    record::close_delivery(tx, parcel, count("unrouted"), count("failed"), now).await?;
     for (outcome, count) in &counts {
         metrics::counter!("retail_assist_webhook_events_total", "outcome" => (*outcome).to_owned())
             .increment(*count as u64);
@@ -321,6 +322,20 @@ async fn finish(
     settle(tx, parcel.job, &decision, now).await?;
     run::log(parcel.job, &decision);
     Ok(())
+}
+
+/// A delivery that nobody will process: closed as failed, its body kept for the operator until its time is over.
+fn give_up<'a>(
+    ledger: &'a Ledger,
+    tx: &'a mut Tx,
+    job: &'a Job,
+    failure: Option<&'a Failure>,
+) -> BoxFuture<'a, Result<(), DbErr>> {
+    Box::pin(async move {
+        let Ok(Payload { delivery_id }) = payload::<Payload>(job) else { return Ok(()) };
+        let reason = failure.map_or("given up by an operator", |failure| failure.message.as_str());
+        record::give_up(tx, delivery_id, reason, ledger.now()).await
+    })
 }
 
 /// The platform whose accounts an object's events belong to.

@@ -38,7 +38,7 @@ pub async fn due(db: &Db, claim: Claim<'_>) -> Result<Vec<Job>, DbErr> {
     }
     let tx = db.begin().await?;
     let ids = candidates(tx.conn(), claim, claim.limit).await?;
-    let jobs = take(tx.conn(), claim, &ids).await?;
+    let jobs = take(tx.conn(), claim, &ids, false).await?;
     tx.commit().await?;
     Ok(jobs)
 }
@@ -48,7 +48,7 @@ pub async fn handed_over(db: &Db, claim: Claim<'_>, ids: &[Uuid]) -> Result<Vec<
     let tx = db.begin().await?;
     let values = vec![hex_list(ids).into(), claim.queue.as_str().into(), claim.now.into()];
     let ids = ids_of(tx.conn(), statement(sqlite::DUE_BY_ID, values)).await?;
-    let jobs = take(tx.conn(), claim, &ids).await?;
+    let jobs = take(tx.conn(), claim, &ids, false).await?;
     tx.commit().await?;
     Ok(jobs)
 }
@@ -64,7 +64,7 @@ pub async fn isolated(db: &Db, claim: Claim<'_>) -> Result<Vec<Job>, DbErr> {
     let tx = db.begin().await?;
     let values = vec![claim.queue.as_str().into(), claim.now.into()];
     let ids = ids_of(tx.conn(), statement(sqlite::DUE_ISOLATED, values)).await?;
-    let jobs = take(tx.conn(), claim, &ids).await?;
+    let jobs = take(tx.conn(), claim, &ids, true).await?;
     tx.commit().await?;
     Ok(jobs)
 }
@@ -86,11 +86,12 @@ async fn ids_of(db: &impl ConnectionTrait, statement: Statement) -> Result<Vec<U
     db.query_all_raw(statement).await?.iter().map(|row| row.try_get_by_index(0)).collect()
 }
 
-async fn take(db: &impl ConnectionTrait, claim: Claim<'_>, ids: &[Uuid]) -> Result<Vec<Job>, DbErr> {
+async fn take(db: &impl ConnectionTrait, claim: Claim<'_>, ids: &[Uuid], alone: bool) -> Result<Vec<Job>, DbErr> {
     if ids.is_empty() {
         return Ok(Vec::new());
     }
-    let values = vec![claim.now.into(), claim.lease_until.into(), claim.worker.into(), hex_list(ids).into()];
+    let values =
+        vec![claim.now.into(), claim.lease_until.into(), claim.worker.into(), hex_list(ids).into(), alone.into()];
     let rows = db.query_all_raw(statement(sqlite::TAKE, values)).await?;
     let mut jobs = rows.iter().map(|row| Job::from_query_result(row, "")).collect::<Result<Vec<_>, _>>()?;
     jobs.sort_by_key(|job: &job::Model| (job.priority, job.run_at, job.id));

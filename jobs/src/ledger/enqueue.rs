@@ -129,6 +129,7 @@ fn row(id: Uuid, new: NewJob, run_at: Millis, now: Millis) -> job::ActiveModel {
         max_attempts: Set(new.kind.policy.max_attempts),
         lapses: Set(0),
         isolated: Set(false),
+        claimed_alone: Set(false),
         run_at: Set(run_at),
         lease_until: Set(None),
         worker: Set(None),

@@ -2,9 +2,10 @@
 //! times while nothing else ran there is poison and is discarded, and its innocent companions get their try back.
 
 use super::settle::record_attempt;
-use super::{Ledger, sqlite};
+use super::{Ledger, lease, sqlite};
 use crate::jobs::Lapse;
 use crate::outcome::{Decision, Failure};
+use crate::run::given_up;
 use domain::clock::Millis;
 use domain::db::Tx;
 use entities::job::{self, Model as Job};
@@ -22,13 +23,17 @@ pub async fn sweep(ledger: &Ledger, now: Millis) -> Result<usize, DbErr> {
     if db.read().query_one_raw(lapsed()).await?.is_none() {
         return Ok(0);
     }
+    // When the clock jumps, or the database was away, our own leases are over too, and yet we live.
+    if !ledger.in_flight().is_empty() {
+        lease::renew(ledger, ledger.lease_until()).await?;
+    }
     let mut tx = db.begin().await?;
     let rows = tx.conn().query_all_raw(lapsed()).await?;
     let jobs = rows.iter().map(|row| Job::from_query_result(row, "")).collect::<Result<Vec<_>, _>>()?;
     let mut alone = Vec::with_capacity(jobs.len());
     // Counted for all before any is changed: companions must still be seen beside each other.
     for job in &jobs {
-        alone.push(running_of(&tx, job.worker.as_deref().unwrap_or_default()).await? == 1);
+        alone.push(job.claimed_alone || company_of(&tx, job.worker.as_deref().unwrap_or_default()).await? == 1);
     }
     for (job, alone) in jobs.iter().zip(alone) {
         lapse(ledger, &mut tx, job, alone, now).await?;
@@ -40,8 +45,8 @@ pub async fn sweep(ledger: &Ledger, now: Millis) -> Result<usize, DbErr> {
     Ok(jobs.len())
 }
 
-async fn running_of(tx: &Tx, worker: &str) -> Result<i64, DbErr> {
-    let statement = Statement::from_sql_and_values(DbBackend::Sqlite, sqlite::RUNNING_OF, [worker.into()]);
+async fn company_of(tx: &Tx, worker: &str) -> Result<i64, DbErr> {
+    let statement = Statement::from_sql_and_values(DbBackend::Sqlite, sqlite::COMPANY_OF, [worker.into()]);
     tx.conn().query_one_raw(statement).await?.map_or(Ok(0), |row| row.try_get_by_index(0))
 }
 
@@ -97,5 +102,8 @@ async fn lapse(ledger: &Ledger, tx: &mut Tx, job: &Job, alone: bool, now: Millis
         .filter(job::Column::Fence.eq(job.fence))
         .exec(tx.conn())
         .await?;
+    if decision.state == "discarded" {
+        given_up(ledger, tx, job, decision.failure.as_ref()).await?;
+    }
     Ok(())
 }

@@ -1,8 +1,10 @@
 //! What operators do to jobs and queues: one statement each, in a transaction that the caller shares with its audit row.
 //! Each returns whether anything changed, so that a click on what is already over is told so.
 
+use super::Ledger;
+use crate::run::given_up;
 use domain::clock::Millis;
-use domain::db::Tx;
+use domain::db::{Tx, is_unique_violation};
 use entities::{job, queue};
 use sea_orm::sea_query::Expr;
 use sea_orm::{ColumnTrait, DbErr, EntityTrait, QueryFilter};
@@ -10,7 +12,8 @@ use uuid::Uuid;
 
 const WAITING: [&str; 4] = ["scheduled", "available", "retryable", "snoozed"];
 
-/// A discarded or cancelled job gets another try, with its budget raised by one.
+/// A discarded or cancelled job gets another try, with its budget raised by one. Nothing changes while another job has its
+/// dedupe key: that one does the same work.
 pub async fn retry(tx: &Tx, id: Uuid, now: Millis) -> Result<bool, DbErr> {
     let changed = job::Entity::update_many()
         .col_expr(job::Column::State, Expr::value("available"))
@@ -24,8 +27,12 @@ pub async fn retry(tx: &Tx, id: Uuid, now: Millis) -> Result<bool, DbErr> {
         .filter(job::Column::Id.eq(id))
         .filter(job::Column::State.is_in(["discarded", "cancelled"]))
         .exec(tx.conn())
-        .await?;
-    Ok(changed.rows_affected == 1)
+        .await;
+    match changed {
+        Ok(changed) => Ok(changed.rows_affected == 1),
+        Err(error) if is_unique_violation(&error) => Ok(false),
+        Err(error) => Err(error),
+    }
 }
 
 /// A waiting job falls due at once.
@@ -41,16 +48,17 @@ pub async fn run_now(tx: &Tx, id: Uuid, now: Millis) -> Result<bool, DbErr> {
 }
 
 /// Ends a waiting or running job as `cancelled`; a running one finds its fence moved and can settle nothing.
-pub async fn cancel(tx: &Tx, id: Uuid, now: Millis) -> Result<bool, DbErr> {
-    end(tx, id, "cancelled", &["scheduled", "available", "retryable", "snoozed", "running"], now).await
+pub async fn cancel(ledger: &Ledger, tx: &mut Tx, id: Uuid, now: Millis) -> Result<bool, DbErr> {
+    end(ledger, tx, id, "cancelled", &["scheduled", "available", "retryable", "snoozed", "running"], now).await
 }
 
 /// Ends a waiting job as `discarded`: seen, and not to be tried again by itself.
-pub async fn discard(tx: &Tx, id: Uuid, now: Millis) -> Result<bool, DbErr> {
-    end(tx, id, "discarded", &WAITING, now).await
+pub async fn discard(ledger: &Ledger, tx: &mut Tx, id: Uuid, now: Millis) -> Result<bool, DbErr> {
+    end(ledger, tx, id, "discarded", &WAITING, now).await
 }
 
-async fn end(tx: &Tx, id: Uuid, state: &str, from: &[&str], now: Millis) -> Result<bool, DbErr> {
+async fn end(ledger: &Ledger, tx: &mut Tx, id: Uuid, state: &str, from: &[&str], now: Millis) -> Result<bool, DbErr> {
+    let Some(job) = job::Entity::find_by_id(id).one(tx.conn()).await? else { return Ok(false) };
     let changed = job::Entity::update_many()
         .col_expr(job::Column::State, Expr::value(state))
         .col_expr(job::Column::Fence, Expr::cust("fence + 1"))
@@ -61,7 +69,11 @@ async fn end(tx: &Tx, id: Uuid, state: &str, from: &[&str], now: Millis) -> Resu
         .filter(job::Column::State.is_in(from.iter().copied()))
         .exec(tx.conn())
         .await?;
-    Ok(changed.rows_affected == 1)
+    if changed.rows_affected != 1 {
+        return Ok(false);
+    }
+    given_up(ledger, tx, &job, None).await?;
+    Ok(true)
 }
 
 /// Pauses or resumes a queue: what runs goes on, nothing more is claimed while paused.

@@ -27,6 +27,8 @@ pub async fn settle(tx: &Tx, job: &Job, decision: &Decision, now: Millis) -> Res
     let mut update = job::Entity::update_many()
         .col_expr(job::Column::State, Expr::value(decision.state))
         .col_expr(job::Column::Attempt, Expr::value(decision.attempt))
+        // It has survived: no longer a suspect.
+        .col_expr(job::Column::Isolated, Expr::value(false))
         .col_expr(job::Column::LeaseUntil, Expr::value(None::<i64>))
         .col_expr(job::Column::Worker, Expr::value(None::<String>))
         .col_expr(job::Column::Result, Expr::value(decision.result.as_ref().map(ToString::to_string)))

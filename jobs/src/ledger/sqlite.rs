@@ -16,7 +16,8 @@ WHERE j.queue = ?1 AND j.priority = ?2 AND j.run_at <= ?3
        OR NOT EXISTS (SELECT 1 FROM jobs AS o INDEXED BY jobs_lane
                       WHERE o.lane = j.lane AND o.lane IS NOT NULL AND o.id <> j.id
                         AND o.state IN ('scheduled', 'available', 'retryable', 'snoozed', 'running')
-                        AND (o.state = 'running' OR (o.id < j.id AND o.state <> 'scheduled'))))
+                        AND (o.state = 'running'
+                             OR (o.id < j.id AND (o.state <> 'scheduled' OR o.run_at <= ?3)))))
 ORDER BY j.run_at, j.id LIMIT ?4";
 
 /// A due job that must run alone. Values: queue, now.
@@ -32,14 +33,15 @@ WHERE j.isolated = TRUE AND j.state IN ('scheduled', 'available', 'retryable', '
        OR NOT EXISTS (SELECT 1 FROM jobs AS o INDEXED BY jobs_lane
                       WHERE o.lane = j.lane AND o.lane IS NOT NULL AND o.id <> j.id
                         AND o.state IN ('scheduled', 'available', 'retryable', 'snoozed', 'running')
-                        AND (o.state = 'running' OR (o.id < j.id AND o.state <> 'scheduled'))))
+                        AND (o.state = 'running'
+                             OR (o.id < j.id AND (o.state <> 'scheduled' OR o.run_at <= ?2)))))
 ORDER BY j.run_at, j.id LIMIT 1";
 
 /// Which of the jobs handed over by id may run now. Values: a JSON array of ids in hex, queue, now.
 pub const DUE_BY_ID: &str = "
-SELECT j.id FROM jobs AS j
-WHERE j.id IN (SELECT unhex(value) FROM json_each(?1)) AND j.queue = ?2 AND j.run_at <= ?3
-  AND j.state IN ('scheduled', 'available', 'retryable', 'snoozed')
+SELECT j.id FROM json_each(?1) AS handed CROSS JOIN jobs AS j ON j.id = unhex(handed.value)
+WHERE +j.queue = ?2 AND +j.run_at <= ?3
+  AND +j.state IN ('scheduled', 'available', 'retryable', 'snoozed')
   AND j.isolated = FALSE
   AND NOT EXISTS (SELECT 1 FROM queues AS q WHERE q.name = ?2 AND q.paused = TRUE)
   AND NOT EXISTS (SELECT 1 FROM holds AS h WHERE ?2 = 'send' AND h.subject = 'app' AND h.until_at > ?3)
@@ -49,12 +51,13 @@ WHERE j.id IN (SELECT unhex(value) FROM json_each(?1)) AND j.queue = ?2 AND j.ru
        OR NOT EXISTS (SELECT 1 FROM jobs AS o INDEXED BY jobs_lane
                       WHERE o.lane = j.lane AND o.lane IS NOT NULL AND o.id <> j.id
                         AND o.state IN ('scheduled', 'available', 'retryable', 'snoozed', 'running')
-                        AND (o.state = 'running' OR (o.id < j.id AND o.state <> 'scheduled'))))";
+                        AND (o.state = 'running'
+                             OR (o.id < j.id AND (o.state <> 'scheduled' OR o.run_at <= ?3)))))";
 
-/// Takes the jobs named. Values: now, lease end, worker, a JSON array of ids in hex.
+/// Takes the jobs named. Values: now, lease end, worker, a JSON array of ids in hex, alone.
 pub const TAKE: &str = "
 UPDATE jobs SET state = 'running', attempt = attempt + 1, fence = fence + 1,
-                started_at = ?1, lease_until = ?2, worker = ?3
+                started_at = ?1, lease_until = ?2, worker = ?3, claimed_alone = ?5
 WHERE id IN (SELECT unhex(value) FROM json_each(?4))
   AND state IN ('scheduled', 'available', 'retryable', 'snoozed')
 RETURNING *";
@@ -69,6 +72,8 @@ RETURNING id, fence";
 pub const LAPSED: &str = "
 SELECT * FROM jobs INDEXED BY jobs_running WHERE state = 'running' AND lease_until < ?1 ORDER BY lease_until LIMIT ?2";
 
-/// Running jobs of a worker. Values: worker.
-pub const RUNNING_OF: &str =
-    "SELECT count(*) FROM jobs INDEXED BY jobs_running WHERE state = 'running' AND worker = ?1";
+/// How many jobs a worker was running when it fell silent: those it still holds, and those of it that have lapsed before.
+/// Values: worker.
+pub const COMPANY_OF: &str = "
+SELECT (SELECT count(*) FROM jobs INDEXED BY jobs_running WHERE state = 'running' AND worker = ?1)
+     + (SELECT count(*) FROM job_attempts INDEXED BY job_attempts_by_worker WHERE worker = ?1 AND outcome = 'lapsed')";

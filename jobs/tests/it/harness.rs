@@ -6,7 +6,7 @@ use domain::db::Db;
 use domain::settings::Settings;
 use domain::vault::{Vault, VaultKey};
 use entities::{job, job_attempt};
-use jobs::jobs::{Catalogue, Finish, HandlerError, Kind, Run, run_again};
+use jobs::jobs::{Catalogue, Finish, HandlerError, Kind, Run, leave, run_again};
 use jobs::ledger::enqueue::NewJob;
 use jobs::outcome::{Failure, Outcome};
 use jobs::policy::{Policy, STANDARD};
@@ -37,7 +37,7 @@ pub fn runs_of(key: &str) -> Vec<String> {
 pub static SCRIPTED: Kind = Kind {
     name: "test.scripted",
     queue: Queue::Send,
-    policy: Policy { timeout: Duration::from_millis(300), ..STANDARD },
+    policy: Policy { timeout: Some(Duration::from_millis(300)), ..STANDARD },
     run: Run::One(|ledger, job| {
         Box::pin(async move {
             let script: Value = serde_json::from_str(&job.payload).unwrap();
@@ -64,6 +64,7 @@ pub static SCRIPTED: Kind = Kind {
         })
     }),
     on_lapse: run_again,
+    on_given_up: leave,
 };
 
 /// Takes four seconds.
@@ -88,6 +89,7 @@ const fn template() -> Kind {
         policy: STANDARD,
         run: Run::One(|_, _| Box::pin(async { Ok(Finish::Outcome(Outcome::Completed(Value::Null))) })),
         on_lapse: run_again,
+        on_given_up: leave,
     }
 }
 
@@ -118,6 +120,7 @@ pub async fn context(dir: &TempDir, clock: Arc<ManualClock>) -> Context {
         settings: Arc::new(Settings {
             public_url: "http://127.0.0.1:8080".to_owned(),
             signup_plan: None,
+            app_ids: vec!["100000000000001".to_owned(), "200000000000002".to_owned()],
             webhook_verify_token: None,
             instagram_webhook_secrets: meta::AppSecrets::new(vec![]),
             facebook_webhook_secrets: meta::AppSecrets::new(vec![]),

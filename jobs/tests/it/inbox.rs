@@ -336,3 +336,50 @@ async fn standby_messages_are_stored_and_not_answered() {
     assert_eq!(shop.outcomes(id).await[0].outcome, "stored");
     assert!(shop.jobs("reply.auto").await.is_empty());
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn events_of_one_moment_are_told_apart_by_what_they_say() {
+    let mut seen: Option<Value> = None;
+    for order in [[0, 1, 2, 3, 4, 5], [5, 4, 3, 2, 1, 0], [2, 0, 4, 1, 5, 3], [1, 3, 5, 0, 2, 4]] {
+        let shop = Shop::new().await;
+        let events = [
+            shop.element(ANN, json!({ "message": { "mid": "a", "text": "v0" } })),
+            shop.element(ANN, json!({ "message_edit": { "mid": "a", "text": "v1", "num_edit": 1 } })),
+            shop.element(ANN, json!({ "message_edit": { "mid": "a", "text": "v2", "num_edit": 2 } })),
+            shop.element(ANN, json!({ "reaction": { "mid": "a", "action": "react", "reaction": "love" } })),
+            shop.element(ANN, json!({ "reaction": { "mid": "a", "action": "react", "reaction": "wow" } })),
+            shop.element(ANN, json!({ "message": { "mid": "b", "text": "same moment", "referral": { "ref": "r" } } })),
+        ];
+        for n in order {
+            shop.deliver(&events[n..=n]).await;
+        }
+        let shape = shape(&shop).await;
+        assert_eq!(shape["messages"][0]["text"], "v2", "{order:?}");
+        match &seen {
+            None => seen = Some(shape),
+            Some(first) => assert_eq!(shape, *first, "{order:?}"),
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_time_in_the_far_future_opens_no_window_for_years() {
+    let shop = Shop::new().await;
+    let mut late = shop.element(ANN, json!({ "message": { "mid": "m", "text": "hi" } }));
+    late["timestamp"] = 4_000_000_000_000_i64.into();
+    let mut read = shop.element(ANN, json!({ "read": { "watermark": 4_000_000_000_000_i64 } }));
+    read["timestamp"] = 4_000_000_000_000_i64.into();
+    shop.deliver(&[late, read]).await;
+    let conversation = shop.conversations().await.remove(0);
+    let soon = shop.ledger.now() + 300_000;
+    assert_eq!((conversation.last_inbound_at, conversation.contact_read_at), (Some(soon), Some(soon)));
+}
+
+/// Somebody may want it again: the body of a delivery with a failed event is kept for its day.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_body_of_a_delivery_with_a_failed_event_is_kept() {
+    let shop = Shop::new().await;
+    let id = shop.deliver(&[json!({ "sender": 1, "message": [] })]).await;
+    assert_eq!(shop.outcomes(id).await[0].outcome, "failed");
+    assert!(shop.processed(id).await.body.is_some());
+}

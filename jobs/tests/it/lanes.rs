@@ -116,3 +116,40 @@ async fn a_full_lane_of_waiting_jobs_does_not_hide_the_others() {
     assert_eq!(runs_of("full"), ["begin head", "end head"]);
     workers.stop(Duration::from_secs(5)).await;
 }
+
+/// What was for later is in its lane from when it is due.
+#[tokio::test(flavor = "multi_thread")]
+async fn scheduled_jobs_of_a_lane_run_one_at_a_time_when_they_fall_due() {
+    let bench = Bench::new().await;
+    let due = bench.ledger.now() + 60_000;
+    let mut last = None;
+    for name in ["a", "b", "c"] {
+        last = bench.enqueue(in_lane("due", name, "ok").run_at(due)).await;
+    }
+    let workers = bench.work();
+    bench.clock.advance(60_001);
+    bench.until(last.unwrap(), "completed").await;
+    assert_eq!(runs_of("due"), ["begin a", "end a", "begin b", "end b", "begin c", "end c"]);
+    workers.stop(Duration::from_secs(5)).await;
+}
+
+/// A stream of fresh jobs that are handed over does not keep an older one waiting for ever.
+#[tokio::test(flavor = "multi_thread")]
+async fn fresh_jobs_do_not_starve_older_ones() {
+    let settings = crate::harness::settings();
+    let slots = jobs::settings::Slots { send: 1, ..settings.slots };
+    let bench = Bench::with(jobs::LedgerSettings { slots, ..settings }).await;
+    let old = bench.enqueue(NewJob::new(&SCRIPTED, json!({})).run_at(bench.ledger.now() + 1_000)).await.unwrap();
+    for _ in 0..50 {
+        bench.script(json!({ "sleep": 10 })).await;
+    }
+    bench.clock.advance(1_001);
+    let workers = bench.work();
+    for _ in 0..400 {
+        bench.script(json!({ "sleep": 10 })).await;
+        if bench.job(old).await.state == "completed" {
+            return workers.stop(Duration::from_secs(5)).await;
+        }
+    }
+    panic!("the older job never ran");
+}

@@ -39,7 +39,7 @@ async fn a_dead_workers_job_runs_again_with_its_try_counted() {
     die(&bench).await;
     let workers = bench.work();
     let job = bench.until(id, "completed").await;
-    assert_eq!((job.attempt, job.lapses, job.isolated), (2, 1, true));
+    assert_eq!((job.attempt, job.lapses, job.isolated), (2, 1, false));
     let attempts = bench.attempts(id).await;
     assert_eq!((attempts[0].outcome.as_str(), attempts[0].worker.as_deref()), ("lapsed", Some("dead")));
     workers.stop(Duration::from_secs(5)).await;
@@ -133,12 +133,60 @@ async fn a_cancelled_job_stops_running_and_settles_nothing() {
     let workers = bench.work();
     let id = bench.enqueue(NewJob::new(&SCRIPTED, json!({ "sleep": 280, "log": "cancel" }))).await.unwrap();
     bench.until(id, "running").await;
-    let tx = bench.ledger.context().db.begin().await.unwrap();
-    assert!(jobs::ledger::operate::cancel(&tx, id, bench.ledger.now()).await.unwrap());
+    let mut tx = bench.ledger.context().db.begin().await.unwrap();
+    assert!(jobs::ledger::operate::cancel(&bench.ledger, &mut tx, id, bench.ledger.now()).await.unwrap());
     tx.commit().await.unwrap();
     tokio::time::sleep(Duration::from_millis(400)).await;
     let job = bench.job(id).await;
     assert_eq!((job.state.as_str(), job.result), ("cancelled", None));
     assert_eq!(crate::harness::runs_of("cancel").len(), 1, "it was stopped before its end");
+    workers.stop(Duration::from_secs(5)).await;
+}
+
+/// A clock that jumps past every lease says nothing of a process that lives.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_clock_that_jumps_forward_takes_no_job_from_a_living_worker() {
+    let bench = Bench::new().await;
+    let workers = bench.work();
+    let id = bench.enqueue(NewJob::new(&crate::harness::SLOW, json!({}))).await.unwrap();
+    bench.until(id, "running").await;
+    bench.clock.advance(600_000);
+    let job = bench.until(id, "completed").await;
+    assert_eq!((job.attempt, job.lapses), (1, 0));
+    workers.stop(Duration::from_secs(5)).await;
+}
+
+/// Leases of one dead worker end at different moments; the last of them was not alone for that.
+#[tokio::test(flavor = "multi_thread")]
+async fn companions_are_companions_whenever_their_leases_end() {
+    let bench = Bench::new().await;
+    let mut ids = Vec::new();
+    for _ in 0..120 {
+        ids.push(bench.script(json!({})).await);
+    }
+    assert_eq!(claim_as(&bench, "dead", 60).await.len(), 60);
+    bench.clock.advance(1_000);
+    assert_eq!(claim_as(&bench, "dead", 60).await.len(), 60);
+    bench.clock.advance(LEASE - 500);
+    while sweep(&bench.ledger, bench.ledger.now()).await.unwrap() > 0 {}
+    bench.clock.advance(1_000);
+    while sweep(&bench.ledger, bench.ledger.now()).await.unwrap() > 0 {}
+    for id in ids {
+        let job = bench.job(id).await;
+        assert_eq!((job.state.as_str(), job.lapses, job.max_attempts), ("available", 0, 9));
+    }
+}
+
+/// It was a suspect, ran alone, and lived: from then on it is a job like others.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_suspect_that_survives_is_none() {
+    let bench = Bench::new().await;
+    let id = bench.script(json!({ "act": "retry" })).await;
+    claim_as(&bench, "dead", 9).await;
+    die(&bench).await;
+    assert!(bench.job(id).await.isolated);
+    let workers = bench.work();
+    let job = bench.until(id, "retryable").await;
+    assert!(!job.isolated && job.claimed_alone, "{job:?}");
     workers.stop(Duration::from_secs(5)).await;
 }

@@ -24,9 +24,9 @@ async fn retry_run_now_cancel_and_discard_act_once() {
     tx.commit().await.unwrap();
     bench.until(later, "completed").await;
     assert_eq!(bench.until(dead, "discarded").await.attempt, 2);
-    let tx = bench.ledger.context().db.begin().await.unwrap();
-    assert!(!operate::cancel(&tx, later, now).await.unwrap(), "it is over");
-    assert!(!operate::discard(&tx, later, now).await.unwrap());
+    let mut tx = bench.ledger.context().db.begin().await.unwrap();
+    assert!(!operate::cancel(&bench.ledger, &mut tx, later, now).await.unwrap(), "it is over");
+    assert!(!operate::discard(&bench.ledger, &mut tx, later, now).await.unwrap());
     drop(tx);
     workers.stop(Duration::from_secs(5)).await;
 }

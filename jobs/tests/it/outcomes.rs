@@ -125,3 +125,33 @@ async fn stopping_lets_running_jobs_finish_and_claims_no_more() {
     assert_eq!(bench.job(running).await.state, "completed");
     assert_eq!(bench.job(later).await.state, "available");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn stopping_with_nothing_to_do_takes_no_time() {
+    let bench = Bench::new().await;
+    let workers = bench.work();
+    let id = bench.script(json!({})).await;
+    bench.until(id, "completed").await;
+    let began = std::time::Instant::now();
+    workers.stop(Duration::from_secs(20)).await;
+    assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
+}
+
+/// A newer program made them: they wait for it, and cost their neighbours nothing.
+#[tokio::test(flavor = "multi_thread")]
+async fn jobs_of_kinds_not_known_here_wait() {
+    use sea_orm::{EntityTrait, sea_query::Expr};
+    let bench = Bench::new().await;
+    let stranger = bench.script(json!({})).await;
+    entities::job::Entity::update_many()
+        .col_expr(entities::job::Column::Kind, Expr::value("from.the.future"))
+        .exec(bench.ledger.context().db.write())
+        .await
+        .unwrap();
+    let known = bench.script(json!({})).await;
+    let workers = bench.work();
+    bench.until(known, "completed").await;
+    let job = bench.until(stranger, "snoozed").await;
+    assert_eq!((job.attempt, job.error_class.as_deref()), (0, Some("unknown_kind")));
+    workers.stop(Duration::from_secs(5)).await;
+}

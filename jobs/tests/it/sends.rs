@@ -136,7 +136,7 @@ async fn an_echo_settles_an_unknown_outcome_without_sending_again() {
         shop.dm(ANN, "hello").await;
         shop.reply_is("unknown").await;
         let sent = shop.sent().await.remove(0);
-        let echo = json!({ "mid": sent["mid"], "text": sent["text"], "metadata": sent["metadata"], "app_id": 1 });
+        let echo = json!({ "mid": sent["mid"], "text": sent["text"], "metadata": sent["metadata"], "app_id": 200_000_000_000_002_i64 });
         shop.deliver(&[shop.echo(ANN, echo)]).await;
         let reply = shop.reply_is("sent").await;
         assert_eq!((reply.error_class, shop.sent().await.len()), (None, 1));
@@ -330,11 +330,10 @@ async fn a_late_answer_is_written_by_the_worker_that_lost_the_job() {
     shop.reply_is("sending").await;
     // Somebody else takes the job meanwhile, as after a pause of this process.
     let job = shop.job_is("message.send", "running").await;
-    let tx = shop.ledger.context().db.begin().await.unwrap();
-    jobs::ledger::operate::cancel(&tx, job.id, shop.ledger.now()).await.unwrap();
-    let trouble = domain::outbound::Trouble::default();
-    domain::outbound::unknown(tx.conn(), shop.reply_is("sending").await.id, &trouble).await.unwrap();
+    let mut tx = shop.ledger.context().db.begin().await.unwrap();
+    jobs::ledger::operate::cancel(&shop.ledger, &mut tx, job.id, shop.ledger.now()).await.unwrap();
     tx.commit().await.unwrap();
+    shop.reply_is("unknown").await;
     shop.reply_is("sent").await;
     assert_eq!(shop.job_is("message.send", "cancelled").await.result, None, "the job itself stays as it was made");
 }
@@ -374,4 +373,111 @@ async fn a_job_that_runs_twice_makes_one_reply() {
         assert!(jobs.iter().all(|job| job.state == "completed"), "{jobs:?}");
     }
     assert_eq!((shop.outbound().await.len(), shop.sent().await.len(), shop.usage("auto_replies").await), (1, 1, 1));
+}
+
+/// Two replies with the same words: each echo finds its own, and what was mistaken is put right.
+#[tokio::test(flavor = "multi_thread")]
+async fn two_replies_with_the_same_words_stay_two() {
+    let shop = Shop::new().await;
+    shop.fault("answer_lost", json!({})).await;
+    shop.dm(ANN, "one").await;
+    shop.reply_is("unknown").await;
+    shop.fault("slow_answer", json!({ "params": { "ms": 300 } })).await;
+    shop.dm(ANN, "two").await;
+    let second = loop {
+        let sent = shop.sent().await;
+        if sent.len() == 2 {
+            break sent[1]["mid"].as_str().unwrap().to_owned();
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    };
+    // Nothing but Meta's answer tells whose echo this is.
+    shop.deliver(&[shop.echo(ANN, json!({ "mid": second, "text": REPLY }))]).await;
+    shop.job_is("message.send", "completed").await;
+    let first = shop.sent().await[0]["mid"].as_str().unwrap().to_owned();
+    shop.deliver(&[shop.echo(ANN, json!({ "mid": first, "text": REPLY }))]).await;
+    let mut mids: Vec<_> = shop.outbound().await.into_iter().map(|m| (m.external_id, m.status)).collect();
+    mids.sort();
+    let mut expected = vec![(Some(first), Some("sent".to_owned())), (Some(second), Some("sent".to_owned()))];
+    expected.sort();
+    assert_eq!(mids, expected);
+    assert_eq!((shop.usage("messages_sent").await, shop.usage("auto_replies").await), (2, 2));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_apps_message_with_our_words_settles_nothing() {
+    for route in [LoginRoute::FacebookPage, LoginRoute::InstagramLogin] {
+        let shop = Shop::with(route, ACCOUNT).await;
+        shop.fault("timeout_before_accept", json!({})).await;
+        shop.dm(ANN, "hello").await;
+        shop.reply_is("unknown").await;
+        let foreign = json!({ "mid": "typed", "text": REPLY, "app_id": 263_902_037_430_900_i64 });
+        let delivery = shop.deliver(&[shop.echo(ANN, foreign)]).await;
+        assert_eq!(shop.outcomes(delivery).await[0].outcome, "stored");
+        let ours: Vec<_> = shop.outbound().await.into_iter().filter(|m| m.origin == "auto").collect();
+        assert_eq!(ours[0].status.as_deref(), Some("unknown"));
+        assert_eq!(shop.usage("auto_replies").await, 0);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_said_of_a_reply_before_its_id_was_known_is_kept() {
+    let shop = Shop::new().await;
+    shop.fault("answer_lost", json!({})).await;
+    shop.dm(ANN, "hello").await;
+    shop.reply_is("unknown").await;
+    let mid = shop.sent().await[0]["mid"].clone();
+    shop.deliver(&[shop.element(ANN, json!({ "reaction": { "mid": mid, "action": "react", "reaction": "love" } }))])
+        .await;
+    shop.deliver(&[shop.echo(ANN, json!({ "mid": mid, "text": REPLY }))]).await;
+    assert!(shop.reply_is("sent").await.reactions.contains("love"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_send_that_is_given_up_leaves_no_message_in_limbo() {
+    let shop = Shop::new().await;
+    // Discarded while it waits.
+    shop.fault("rate_limit", json!({ "params": { "code": 613, "minutes": 5 } })).await;
+    shop.dm(ANN, "one").await;
+    let job = shop.job_is("message.send", "snoozed").await;
+    let mut tx = shop.ledger.context().db.begin().await.unwrap();
+    assert!(jobs::ledger::operate::discard(&shop.ledger, &mut tx, job.id, shop.ledger.now()).await.unwrap());
+    tx.commit().await.unwrap();
+    let reply = shop.reply_is("failed").await;
+    assert!(reply.error_message.is_some());
+
+    // The vault cannot open the token, try after try.
+    use sea_orm::{EntityTrait, sea_query::Expr};
+    let shop = Shop::new().await;
+    entities::connection::Entity::update_many()
+        .col_expr(entities::connection::Column::TokenSealed, Expr::value("v1.k1.AAAA.BBBB"))
+        .exec(shop.ledger.context().db.write())
+        .await
+        .unwrap();
+    shop.dm(ANN, "two").await;
+    for _ in 0..20 {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        shop.clock.advance(3 * 3_600_000);
+    }
+    let reply = shop.reply_is("failed").await;
+    assert!(matches!(reply.error_class.as_deref(), Some("vault" | "window_closed")), "{reply:?}");
+}
+
+/// Longer away than any time-out: the answer is still there when the database is back.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_outlasts_a_database_that_is_locked() {
+    use sea_orm::ConnectionTrait;
+    let shop = Shop::new().await;
+    shop.fault("slow_answer", json!({ "params": { "ms": 400 } })).await;
+    shop.dm(ANN, "hello").await;
+    shop.reply_is("sending").await;
+    let stranger = shop.another_connection().await;
+    stranger.execute_unprepared("BEGIN IMMEDIATE").await.unwrap();
+    // The service waits five seconds for the lock, is told that it cannot have it, and asks again.
+    tokio::time::sleep(Duration::from_secs(7)).await;
+    assert_eq!(shop.sent().await.len(), 1);
+    assert_eq!(shop.outbound().await[0].status.as_deref(), Some("sending"));
+    stranger.execute_unprepared("ROLLBACK").await.unwrap();
+    shop.reply_is("sent").await;
+    shop.job_is("message.send", "completed").await;
 }

@@ -27,7 +27,7 @@ pub struct Shop {
     http: reqwest::Client,
     workers: Option<Workers>,
     _running: sandbox::Running,
-    _dir: TempDir,
+    dir: TempDir,
 }
 
 impl Shop {
@@ -92,8 +92,14 @@ impl Shop {
             sandbox: base,
             http,
             _running: running,
-            _dir: dir,
+            dir,
         }
+    }
+
+    /// Somebody else's connection to the same database.
+    pub async fn another_connection(&self) -> sea_orm::DatabaseConnection {
+        let url = format!("sqlite://{}", self.dir.path().join("test.db").display());
+        sea_orm::Database::connect(sea_orm::ConnectOptions::new(url).max_connections(1).to_owned()).await.unwrap()
     }
 
     pub async fn stop_workers(&mut self) {

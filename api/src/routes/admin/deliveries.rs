@@ -53,7 +53,7 @@ struct Delivery {
     object: Option<String>,
     received_at: String,
     processed_at: Option<String>,
-    /// `received`, `processed` or `malformed`.
+    /// `received`, `processed`, `malformed`, or `failed`: its job was given up.
     state: String,
     reason: Option<String>,
     /// Bytes.

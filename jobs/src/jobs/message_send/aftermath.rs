@@ -53,9 +53,9 @@ impl Aftermath {
             ErrorClass::Transient => Self::Again { failure },
             ErrorClass::RateLimited => {
                 let pause = wait.map_or(RATE_LIMIT_PAUSE, |d| Millis::try_from(d.as_millis()).unwrap_or(Millis::MAX));
-                // Error 4 counts against the app as a whole: every other call would only prolong it.
+                // These count against the app as a whole: every other call would only prolong it.
                 let subject = match error.code {
-                    Some(4) => Subject::App,
+                    Some(4 | 341) => Subject::App,
                     _ => Subject::Connection(outgoing.connection.id),
                 };
                 Self::Held { failure, subject, until: now.saturating_add(pause) }
@@ -102,12 +102,9 @@ impl Aftermath {
                 if let Some((subject, until)) = rest {
                     hold(tx, *subject, *until, "Meta's usage headers show little room.", now).await?;
                 }
-                outbound::sent(db, id, mid, Some(now), now).await
+                outbound::sent(db, id, mid, None, now).await
             }
-            Self::Unknown { failure } => {
-                let sentence = "It is not known whether this message was sent. It will not be sent again by itself.";
-                outbound::unknown(db, id, &trouble(failure, sentence)).await
-            }
+            Self::Unknown { failure } => outbound::unknown(db, id, &trouble(failure, outbound::UNKNOWN)).await,
             Self::Again { failure } if decision.is_final() => {
                 outbound::fail(db, id, &trouble(failure, "Meta could not be reached in time.")).await
             }
@@ -117,14 +114,14 @@ impl Aftermath {
                 outbound::requeue(db, id).await
             }
             Self::Reconnect { hint, .. } => {
-                let news = outbound::needs_reconnect(tx, outgoing.connection.id, hint, now).await?;
+                let news = outbound::needs_reconnect(tx, &outgoing.connection, hint, now).await?;
                 if news {
                     tracing::warn!(connection = %outgoing.connection.id, "the account needs to be connected again");
                 }
                 outbound::requeue(db, id).await
             }
             Self::Restricted { failure, hint } => {
-                outbound::restricted(tx, outgoing.connection.id, hint, now).await?;
+                outbound::restricted(tx, &outgoing.connection, hint, now).await?;
                 outbound::fail(db, id, &trouble(failure, hint)).await
             }
             Self::Never { failure, hint } => outbound::fail(db, id, &trouble(failure, hint)).await,

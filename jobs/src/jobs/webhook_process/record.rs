@@ -1,5 +1,5 @@
 //! The record of a delivery: to whom each event was routed, what became of it, and when the raw body may go.
-//! A body is kept only while an event of it has found no connection.
+//! A body is kept only while an event of it has found no connection, or has failed.
 
 use super::{Parcel, platform_of};
 use domain::clock::Millis;
@@ -172,8 +172,14 @@ pub(super) async fn outcomes(tx: &Tx, done: &[Done]) -> Result<(), DbErr> {
     Ok(())
 }
 
-/// Closes the delivery; its body goes unless an event may still find its account.
-pub(super) async fn close_delivery(tx: &Tx, parcel: &Parcel<'_>, unrouted: usize, now: Millis) -> Result<(), DbErr> {
+/// Closes the delivery; its body goes unless an event may still find its account, or failed and may be wanted again.
+pub(super) async fn close_delivery(
+    tx: &Tx,
+    parcel: &Parcel<'_>,
+    unrouted: usize,
+    failed: usize,
+    now: Millis,
+) -> Result<(), DbErr> {
     use delivery::Column as C;
     let count = |n: usize| i32::try_from(n).unwrap_or(i32::MAX);
     let state = if parcel.malformed.is_some() { "malformed" } else { "processed" };
@@ -184,9 +190,23 @@ pub(super) async fn close_delivery(tx: &Tx, parcel: &Parcel<'_>, unrouted: usize
         .col_expr(C::EventsTotal, Expr::value(count(parcel.total)))
         .col_expr(C::EventsUnrouted, Expr::value(count(unrouted)))
         .col_expr(C::ProcessedAt, Expr::value(Some(now)));
-    if unrouted == 0 && parcel.malformed.is_none() {
+    if unrouted + failed == 0 && parcel.malformed.is_none() {
         update = update.col_expr(C::Body, Expr::value(None::<Vec<u8>>));
     }
     update.filter(C::Id.eq(parcel.delivery_id)).exec(tx.conn()).await?;
+    Ok(())
+}
+
+/// Closes a delivery whose job was given up.
+pub(super) async fn give_up(tx: &Tx, delivery_id: Uuid, reason: &str, now: Millis) -> Result<(), DbErr> {
+    use delivery::Column as C;
+    delivery::Entity::update_many()
+        .col_expr(C::State, Expr::value("failed"))
+        .col_expr(C::Reason, Expr::value(Some(reason)))
+        .col_expr(C::ProcessedAt, Expr::value(Some(now)))
+        .filter(C::Id.eq(delivery_id))
+        .filter(C::State.eq("received"))
+        .exec(tx.conn())
+        .await?;
     Ok(())
 }
