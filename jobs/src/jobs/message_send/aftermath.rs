@@ -3,7 +3,7 @@
 
 use crate::ledger::hold::{Subject, hold};
 use crate::outcome::{Decision, Failure, Outcome};
-use domain::clock::{MINUTE, Millis};
+use domain::clock::{DAY, MINUTE, Millis};
 use domain::db::Tx;
 use domain::outbound::{self, Outgoing, Trouble};
 use meta::{ErrorClass, GraphError, Operation, SendError, Sent, Usage, classify};
@@ -58,7 +58,8 @@ impl Aftermath {
                     Some(4 | 341) => Subject::App,
                     _ => Subject::Connection(outgoing.connection.id),
                 };
-                Self::Held { failure, subject, until: now.saturating_add(pause) }
+                // After a day every window that is open now has closed: what waits must be told then.
+                Self::Held { failure, subject, until: now.saturating_add(pause.min(DAY)) }
             }
             ErrorClass::Reconnect | ErrorClass::OwnerAction => Self::Reconnect { failure, hint },
             ErrorClass::AccountRestricted => Self::Restricted { failure, hint },
