@@ -17,6 +17,8 @@ pub struct Model {
     pub reason: String,
     /// When sending may go on.
     pub until_at: i64,
+    /// How long it was for; doubled when the next throttle follows soon.
+    pub pause_ms: i64,
     /// Milliseconds since 1970 UTC.
     pub created_at: i64,
 }

@@ -136,10 +136,14 @@ impl MigrationTrait for Migration {
         manager
             .create_index(
                 Index::create()
-                    .name("jobs_snoozed_connection")
+                    .name("jobs_waiting_by_connection")
                     .table("jobs")
                     .col("connection_id")
-                    .cond_where(Expr::col("state").eq("snoozed"))
+                    .cond_where(
+                        Cond::all()
+                            .add(Expr::col("connection_id").is_not_null())
+                            .add(Expr::col("state").is_in(WAITING)),
+                    )
                     .to_owned(),
             )
             .await?;
@@ -227,6 +231,8 @@ impl MigrationTrait for Migration {
                     .col(uuid_null("connection_id"))
                     .col(text("reason"))
                     .col(big_integer("until_at"))
+                    // Doubled when the next throttle follows soon.
+                    .col(big_integer("pause_ms"))
                     .col(big_integer("created_at"))
                     .to_owned(),
             )

@@ -12,6 +12,8 @@ use uuid::Uuid;
 /// Stored text is bounded far above what Meta lets a person write.
 const TEXT_CHARACTERS: usize = 20_000;
 const URL_CHARACTERS: usize = 4_000;
+/// What else Meta says of an attachment (a place, a booking, products) is kept up to this size.
+const PAYLOAD_BYTES: usize = 16_384;
 
 /// The message row of an event, or `None` for events that make no message.
 pub fn message_row(routed: &Routed<'_>, conversation_id: Uuid) -> Option<message::Model> {
@@ -93,6 +95,7 @@ fn fill(row: message::Model, message: &Message) -> message::Model {
                 "url": attachment.url.as_deref().map(|url| bounded(url, URL_CHARACTERS)),
                 "title": attachment.title.as_deref().map(|title| bounded(title, TEXT_CHARACTERS)),
                 "externalId": attachment.id,
+                "payload": Some(&attachment.payload).filter(|rest| rest.to_string().len() <= PAYLOAD_BYTES),
             })
         })
         .collect();

@@ -96,7 +96,7 @@ fn run<'a>(ledger: &'a Ledger, job: &'a Job) -> BoxFuture<'a, Result<Finish, Han
         };
         let answer = ledger.context().meta.send(request).await;
         failpoint::hit("send.answer_read", outgoing.message.text.as_deref().unwrap_or_default());
-        let aftermath = Aftermath::of(&outgoing, answer, ledger.now());
+        let aftermath = Aftermath::of(&outgoing, answer);
         write_down(ledger, job, &outgoing, &aftermath).await
     })
 }
@@ -179,9 +179,10 @@ async fn try_write_down(
     aftermath: &Aftermath,
 ) -> Result<(), SettleError> {
     let now = ledger.now();
-    let decision = decide(job, aftermath.outcome(outgoing, now), now, rand::random::<f64>());
     let mut tx = ledger.context().db.begin().await?;
-    // The job first: whoever was overtaken must not change anything.
+    let again_at = aftermath.hold(&tx, now).await?;
+    let decision = decide(job, aftermath.outcome(outgoing, again_at, now), now, rand::random::<f64>());
+    // On an error all of it is rolled back: whoever was overtaken changes nothing.
     settle(&tx, job, &decision, now).await?;
     aftermath.apply(&tx, outgoing, &decision, now).await?;
     if matches!(aftermath, Aftermath::Unknown { .. }) {

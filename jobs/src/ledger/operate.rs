@@ -1,13 +1,13 @@
 //! What operators do to jobs and queues: one statement each, in a transaction that the caller shares with its audit row.
 //! Each returns whether anything changed, so that a click on what is already over is told so.
 
-use super::Ledger;
+use super::{Ledger, sqlite};
 use crate::run::given_up;
 use domain::clock::Millis;
 use domain::db::{Tx, is_unique_violation};
 use entities::{job, queue};
 use sea_orm::sea_query::Expr;
-use sea_orm::{ColumnTrait, DbErr, EntityTrait, QueryFilter};
+use sea_orm::{ColumnTrait, ConnectionTrait, DbBackend, DbErr, EntityTrait, QueryFilter, Statement};
 use uuid::Uuid;
 
 const WAITING: [&str; 4] = ["scheduled", "available", "retryable", "snoozed"];
@@ -89,11 +89,7 @@ pub async fn set_paused(tx: &Tx, name: &str, paused: bool, now: Millis) -> Resul
 
 /// Jobs that wait for an account to be well again fall due at once; returns how many.
 pub async fn wake_connection(tx: &Tx, connection_id: Uuid, now: Millis) -> Result<u64, DbErr> {
-    let changed = job::Entity::update_many()
-        .col_expr(job::Column::RunAt, Expr::value(now))
-        .filter(job::Column::ConnectionId.eq(connection_id))
-        .filter(job::Column::State.eq("snoozed"))
-        .exec(tx.conn())
-        .await?;
-    Ok(changed.rows_affected)
+    let values = [connection_id.into(), now.into()];
+    let woken = Statement::from_sql_and_values(DbBackend::Sqlite, sqlite::WAKE, values);
+    Ok(tx.conn().execute_raw(woken).await?.rows_affected())
 }

@@ -77,3 +77,17 @@ SELECT * FROM jobs INDEXED BY jobs_running WHERE state = 'running' AND lease_unt
 pub const COMPANY_OF: &str = "
 SELECT (SELECT count(*) FROM jobs INDEXED BY jobs_running WHERE state = 'running' AND worker = ?1)
      + (SELECT count(*) FROM job_attempts INDEXED BY job_attempts_by_worker WHERE worker = ?1 AND outcome = 'lapsed')";
+
+/// Makes the waiting sends of an account fall due one after the other from a moment on. Values: connection, moment, spread in
+/// milliseconds.
+pub const SPREAD: &str = "
+UPDATE jobs INDEXED BY jobs_waiting_by_connection SET run_at = ?2 + abs(random()) % ?3
+WHERE connection_id = ?1 AND connection_id IS NOT NULL
+  AND state IN ('scheduled', 'available', 'retryable', 'snoozed')
+  AND queue = 'send' AND run_at <= ?2";
+
+/// Makes the snoozed jobs of an account fall due. Values: connection, now.
+pub const WAKE: &str = "
+UPDATE jobs INDEXED BY jobs_waiting_by_connection SET run_at = ?2
+WHERE connection_id = ?1 AND connection_id IS NOT NULL
+  AND state IN ('scheduled', 'available', 'retryable', 'snoozed') AND state = 'snoozed'";

@@ -2,7 +2,7 @@
 
 use crate::harness::{Bench, SCRIPTED, runs_of};
 use jobs::ledger::enqueue::NewJob;
-use jobs::ledger::hold::{Subject, hold};
+use jobs::ledger::hold::{Pause, Subject, hold};
 use jobs::ledger::operate::set_paused;
 use serde_json::json;
 use std::time::Duration;
@@ -64,8 +64,9 @@ async fn a_held_account_waits_and_the_others_do_not() {
     let (held, free) = (Uuid::from_u128(11), Uuid::from_u128(12));
     let now = bench.ledger.now();
     let tx = bench.ledger.context().db.begin().await.unwrap();
-    hold(&tx, Subject::Connection(held), now + 60_000, "613", now).await.unwrap();
-    hold(&tx, Subject::Connection(held), now + 30_000, "613", now).await.unwrap();
+    hold(&tx, Subject::Connection(held), Pause::Named(60_000), "613", now, 0.5).await.unwrap();
+    let stands = hold(&tx, Subject::Connection(held), Pause::Named(30_000), "613", now, 0.5).await.unwrap();
+    assert_eq!(stands.until, now + 60_000, "an earlier end does not shorten a hold");
     tx.commit().await.unwrap();
     let job = |connection| NewJob::new(&SCRIPTED, json!({})).serves(Uuid::from_u128(1), connection);
     let (waits, goes) = (bench.enqueue(job(held)).await.unwrap(), bench.enqueue(job(free)).await.unwrap());
@@ -84,7 +85,7 @@ async fn a_hold_of_the_app_and_a_paused_queue_stop_all_sending() {
     let bench = Bench::new().await;
     let now = bench.ledger.now();
     let tx = bench.ledger.context().db.begin().await.unwrap();
-    hold(&tx, Subject::App, now + 5_000, "4", now).await.unwrap();
+    hold(&tx, Subject::App, Pause::Named(5_000), "4", now, 0.5).await.unwrap();
     assert!(set_paused(&tx, "send", true, now).await.unwrap());
     assert!(!set_paused(&tx, "nonsense", true, now).await.unwrap());
     tx.commit().await.unwrap();

@@ -41,7 +41,8 @@ fn attachment(fields: &Fields<'_>) -> Attachment {
     let kind = fields.text("type").map_or_else(|| "unknown".to_owned(), |kind| kind.to_ascii_lowercase());
     Attachment {
         kind,
-        url: payload.text("url").or_else(|| fields.text("url")),
+        // A shared story names its address otherwise.
+        url: payload.text("url").or_else(|| fields.text("url")).or_else(|| payload.text("story_media_url")),
         title: payload.text("title").or_else(|| fields.text("title")),
         id: ATTACHMENT_IDS.iter().find_map(|key| payload.id(key)),
         payload: remainder(fields),

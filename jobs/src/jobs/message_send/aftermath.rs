@@ -1,9 +1,9 @@
 //! What follows from Meta's answer to a send: for the message, the account, the holds and the job. The error-class table in
 //! `meta` says what an error means; this file says what the product does about it.
 
-use crate::ledger::hold::{Subject, hold};
+use crate::ledger::hold::{Pause, Subject, hold};
 use crate::outcome::{Decision, Failure, Outcome};
-use domain::clock::{DAY, MINUTE, Millis};
+use domain::clock::{MINUTE, Millis};
 use domain::db::Tx;
 use domain::outbound::{self, Outgoing, Trouble};
 use meta::{ErrorClass, GraphError, Operation, SendError, Sent, Usage, classify};
@@ -12,8 +12,6 @@ use serde_json::json;
 use std::time::Duration;
 use uuid::Uuid;
 
-/// Waiting time after a rate limit that names none, and between sends when Meta's budget is nearly used.
-const RATE_LIMIT_PAUSE: Millis = MINUTE;
 /// Above this share of a budget, sending slows down by itself.
 const FULL_PERCENT: u32 = 80;
 
@@ -21,13 +19,13 @@ const FULL_PERCENT: u32 = 80;
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Aftermath {
     /// Meta has it; where its usage headers say so, sending rests before Meta refuses.
-    Sent { mid: String, rest: Option<(Subject, Millis)> },
+    Sent { mid: String, rest: Option<(Subject, Pause)> },
     /// Nobody can say.
     Unknown { failure: Failure },
     /// Provably not sent; try again.
     Again { failure: Failure },
-    /// Provably not sent; the account or the app must not send until then.
-    Held { failure: Failure, subject: Subject, until: Millis },
+    /// Provably not sent; the account or the app must not send for a while.
+    Held { failure: Failure, subject: Subject, pause: Pause },
     /// Provably not sent; the account's token does not work.
     Reconnect { failure: Failure, hint: &'static str },
     /// Provably not sent; Meta restricts the account.
@@ -37,10 +35,10 @@ pub(super) enum Aftermath {
 }
 
 impl Aftermath {
-    pub(super) fn of(outgoing: &Outgoing, answer: Result<Sent, SendError>, now: Millis) -> Self {
+    pub(super) fn of(outgoing: &Outgoing, answer: Result<Sent, SendError>) -> Self {
         let SendError { error, usage } = match answer {
             Ok(sent) => {
-                return Self::Sent { rest: rest(&sent.usage, outgoing.connection.id, now), mid: sent.message_id };
+                return Self::Sent { rest: rest(&sent.usage, outgoing.connection.id), mid: sent.message_id };
             }
             Err(error) => error,
         };
@@ -52,14 +50,13 @@ impl Aftermath {
             ErrorClass::UnknownOutcome => Self::Unknown { failure },
             ErrorClass::Transient => Self::Again { failure },
             ErrorClass::RateLimited => {
-                let pause = wait.map_or(RATE_LIMIT_PAUSE, |d| Millis::try_from(d.as_millis()).unwrap_or(Millis::MAX));
                 // These count against the app as a whole: every other call would only prolong it.
                 let subject = match error.code {
                     Some(4 | 341) => Subject::App,
                     _ => Subject::Connection(outgoing.connection.id),
                 };
-                // After a day every window that is open now has closed: what waits must be told then.
-                Self::Held { failure, subject, until: now.saturating_add(pause.min(DAY)) }
+                let pause = wait.map_or(Pause::Unnamed, |wait| Pause::Named(millis(wait)));
+                Self::Held { failure, subject, pause }
             }
             ErrorClass::Reconnect | ErrorClass::OwnerAction => Self::Reconnect { failure, hint },
             ErrorClass::AccountRestricted => Self::Restricted { failure, hint },
@@ -71,13 +68,29 @@ impl Aftermath {
         }
     }
 
-    /// What the job's policy is told.
-    pub(super) fn outcome(&self, outgoing: &Outgoing, now: Millis) -> Outcome {
+    /// Stops further sending where Meta asked for it; returns when this message, if it must wait, may try again.
+    pub(super) async fn hold(&self, tx: &Tx, now: Millis) -> Result<Option<Millis>, DbErr> {
+        let jitter = rand::random::<f64>();
+        match self {
+            Self::Sent { rest: Some((subject, pause)), .. } => {
+                hold(tx, *subject, *pause, "Meta's usage headers show little room.", now, jitter).await?;
+                Ok(None)
+            }
+            Self::Held { failure, subject, pause } => {
+                let held = hold(tx, *subject, *pause, &failure.message, now, jitter).await?;
+                Ok(Some(held.until + rand::random_range(0..held.spread)))
+            }
+            _ => Ok(None),
+        }
+    }
+
+    /// What the job's policy is told; `again_at` is what [`Aftermath::hold`] returned.
+    pub(super) fn outcome(&self, outgoing: &Outgoing, again_at: Option<Millis>, now: Millis) -> Outcome {
         match self {
             Self::Sent { mid, .. } => Outcome::Completed(json!({ "status": "sent", "externalId": mid })),
             Self::Unknown { failure } => Outcome::CompletedWith(json!({ "status": "unknown" }), failure.clone()),
             Self::Again { failure } => Outcome::Retry(failure.clone(), outgoing.window_closes_at),
-            Self::Held { failure, until, .. } => Outcome::Snooze(failure.clone(), *until),
+            Self::Held { failure, .. } => Outcome::Snooze(failure.clone(), again_at.unwrap_or(now + MINUTE)),
             Self::Reconnect { failure, .. } => {
                 let recheck = now + super::RECHECK;
                 Outcome::Snooze(
@@ -99,21 +112,12 @@ impl Aftermath {
     ) -> Result<(), DbErr> {
         let (db, id) = (tx.conn(), outgoing.message.id);
         match self {
-            Self::Sent { mid, rest } => {
-                if let Some((subject, until)) = rest {
-                    hold(tx, *subject, *until, "Meta's usage headers show little room.", now).await?;
-                }
-                outbound::sent(db, id, mid, None, now).await
-            }
+            Self::Sent { mid, .. } => outbound::sent(db, id, mid, None, now).await,
             Self::Unknown { failure } => outbound::unknown(db, id, &trouble(failure, outbound::UNKNOWN)).await,
             Self::Again { failure } if decision.is_final() => {
                 outbound::fail(db, id, &trouble(failure, "Meta could not be reached in time.")).await
             }
-            Self::Again { .. } => outbound::requeue(db, id).await,
-            Self::Held { failure, subject, until } => {
-                hold(tx, *subject, *until, &failure.message, now).await?;
-                outbound::requeue(db, id).await
-            }
+            Self::Again { .. } | Self::Held { .. } => outbound::requeue(db, id).await,
             Self::Reconnect { hint, .. } => {
                 let news = outbound::needs_reconnect(tx, &outgoing.connection, hint, now).await?;
                 if news {
@@ -130,18 +134,21 @@ impl Aftermath {
     }
 }
 
-/// Whose sending rests until when, after an answer that shows little room: calls while throttled prolong the throttle.
-fn rest(usage: &Usage, connection_id: Uuid, now: Millis) -> Option<(Subject, Millis)> {
+/// Whose sending rests, and how long, after an answer that shows little room: calls while throttled prolong the throttle.
+fn rest(usage: &Usage, connection_id: Uuid) -> Option<(Subject, Pause)> {
     let account = Subject::Connection(connection_id);
     if let Some(wait) = usage.regain_access() {
-        let wait = Millis::try_from(wait.as_millis()).unwrap_or(Millis::MAX);
-        return Some((account, now.saturating_add(wait)));
+        return Some((account, Pause::Named(millis(wait))));
     }
     if usage.app_percent.is_some_and(|percent| percent > FULL_PERCENT) {
-        return Some((Subject::App, now + RATE_LIMIT_PAUSE));
+        return Some((Subject::App, Pause::Named(MINUTE)));
     }
     let full = usage.max_percent().is_some_and(|percent| percent > FULL_PERCENT);
-    full.then_some((account, now + RATE_LIMIT_PAUSE))
+    full.then_some((account, Pause::Named(MINUTE)))
+}
+
+fn millis(wait: Duration) -> Millis {
+    Millis::try_from(wait.as_millis()).unwrap_or(Millis::MAX)
 }
 
 fn failure(class: ErrorClass, hint: &str, error: &GraphError, wait: Option<Duration>) -> Failure {
@@ -177,14 +184,14 @@ mod tests {
     #[test]
     fn sending_rests_before_meta_refuses() {
         let id = Uuid::from_u128(7);
-        let account = |until| Some((Subject::Connection(id), until));
+        let account = |pause| Some((Subject::Connection(id), Pause::Named(pause)));
         let app = |percent| Usage { app_percent: Some(percent), ..Usage::default() };
-        assert_eq!(rest(&Usage::default(), id, 0), None, "the headers are absent until enough calls were made");
-        assert_eq!(rest(&business(80, None), id, 0), None);
-        assert_eq!(rest(&business(81, None), id, 0), account(60_000));
-        assert_eq!(rest(&business(5, Some(19 * 60)), id, 1_000), account(19 * 60_000 + 1_000));
-        assert_eq!(rest(&Usage { page_percent: Some(99), ..Usage::default() }, id, 0), account(60_000));
-        assert_eq!(rest(&app(80), id, 0), None);
-        assert_eq!(rest(&app(81), id, 0), Some((Subject::App, 60_000)));
+        assert_eq!(rest(&Usage::default(), id), None, "the headers are absent until enough calls were made");
+        assert_eq!(rest(&business(80, None), id), None);
+        assert_eq!(rest(&business(81, None), id), account(60_000));
+        assert_eq!(rest(&business(5, Some(19 * 60)), id), account(19 * 60_000));
+        assert_eq!(rest(&Usage { page_percent: Some(99), ..Usage::default() }, id), account(60_000));
+        assert_eq!(rest(&app(80), id), None);
+        assert_eq!(rest(&app(81), id), Some((Subject::App, Pause::Named(60_000))));
     }
 }
