@@ -5,16 +5,20 @@ use poem::endpoint::BoxEndpoint;
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 use tokio_util::task::TaskTracker;
+
+/// While no place is free: how often quiet connections are told that theirs is wanted.
+const CROWDED_EVERY: Duration = Duration::from_millis(100);
 
 /// How long and how many.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// Connections at once; more wait to be accepted.
+    /// Connections at once; more wait to be accepted, and quiet ones make room for them.
     pub connections: usize,
     /// For the head of a request.
     pub head: Duration,
@@ -43,12 +47,14 @@ pub struct Server {
     listener: TcpListener,
     endpoint: Arc<BoxEndpoint<'static>>,
     limits: Limits,
+    /// Somebody waits for a place.
+    crowded: Arc<Notify>,
 }
 
 impl Server {
     /// Serves on a port already taken: who must know the port's number before the endpoint exists takes it first.
     pub fn on(listener: TcpListener, endpoint: BoxEndpoint<'static>, limits: Limits) -> Self {
-        Self { listener, endpoint: Arc::new(endpoint), limits }
+        Self { listener, endpoint: Arc::new(endpoint), limits, crowded: Arc::default() }
     }
 
     /// Where it listens.
@@ -67,9 +73,10 @@ impl Server {
         ending.announced.cancel();
         // Who connected before the port closes is served too: keep accepting while answers announce the end.
         let _announced = tokio::time::timeout(self.limits.announce, self.accept(&places, &serving, &ending)).await;
-        let Self { listener, endpoint, limits } = self;
+        let Self { listener, endpoint, limits, crowded } = self;
         for (stream, remote) in let_in_already(listener) {
-            serving.spawn(connection::serve(stream, remote, endpoint.clone(), limits, ending.clone()));
+            let served = connection::serve(stream, remote, endpoint.clone(), limits, ending.clone(), crowded.clone());
+            serving.spawn(served);
         }
         ending.begun.cancel();
         serving.close();
@@ -80,13 +87,26 @@ impl Server {
 
     async fn accept(&self, places: &Arc<Semaphore>, serving: &TaskTracker, ending: &Ending) {
         loop {
-            let Ok(place) = places.clone().acquire_owned().await else { return };
+            let Some(place) = self.place(places).await else { return };
             let (stream, remote) = self.next().await;
-            let served = connection::serve(stream, remote, self.endpoint.clone(), self.limits, ending.clone());
+            let (endpoint, ending, crowded) = (self.endpoint.clone(), ending.clone(), self.crowded.clone());
+            let served = connection::serve(stream, remote, endpoint, self.limits, ending, crowded);
             serving.spawn(async move {
                 served.await;
                 drop(place);
             });
+        }
+    }
+
+    /// The next free place. Who keeps one without asking for anything gives it up: a stranger could take them all for the
+    /// price of one request each.
+    async fn place(&self, places: &Arc<Semaphore>) -> Option<OwnedSemaphorePermit> {
+        let mut free = pin!(places.clone().acquire_owned());
+        loop {
+            match tokio::time::timeout(CROWDED_EVERY, &mut free).await {
+                Ok(place) => return place.ok(),
+                Err(_elapsed) => self.crowded.notify_waiters(),
+            }
         }
     }
 

@@ -20,7 +20,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -63,6 +63,7 @@ pub async fn serve(
     endpoint: Arc<BoxEndpoint<'static>>,
     limits: Limits,
     ending: Ending,
+    crowded: Arc<Notify>,
 ) {
     let local = stream.local_addr().unwrap_or(remote);
     let (phase, phases) = watch::channel(Phase::Head(Instant::now() + limits.head));
@@ -95,6 +96,14 @@ pub async fn serve(
     let served = tokio::select! {
         served = &mut connection => served,
         () = overdue(phases) => return tracing::debug!("a connection was closed: nothing came in time"),
+        () = unwanted(&crowded, heads.clone()) => {
+            // Its last answer may still be on its way out, and is not cut off.
+            connection.as_mut().graceful_shutdown();
+            match tokio::time::timeout(limits.head, &mut connection).await {
+                Ok(served) => served,
+                Err(_elapsed) => return tracing::debug!("a connection was closed: its place was wanted"),
+            }
+        }
         () = ending.begun.cancelled() => {
             // Who has just connected, or is sending a head, is let in: hyper would hang up on both.
             let arrived = tokio::time::timeout(LAST_HEAD, async {
@@ -133,6 +142,16 @@ async fn overdue(mut phases: watch::Receiver<Phase>) {
                 // The connection itself is over; its own future says so.
                 std::future::pending::<()>().await;
             }
+        }
+    }
+}
+
+/// Returns when somebody waits for a place while this connection is between requests.
+async fn unwanted(crowded: &Notify, phases: watch::Receiver<Phase>) {
+    loop {
+        crowded.notified().await;
+        if matches!(*phases.borrow(), Phase::Quiet(_)) {
+            return;
         }
     }
 }

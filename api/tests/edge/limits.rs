@@ -72,6 +72,26 @@ async fn more_connections_than_allowed_wait_for_their_turn() {
 }
 
 #[tokio::test]
+async fn quiet_connections_make_room_when_every_place_is_taken() {
+    let limits = Limits { connections: 5, ..Limits::default() };
+    let world = World::like(Like { limits, ..Like::default() }).await;
+    let mut quiet = Vec::new();
+    for _ in 0..5 {
+        let mut stream = open(&world).await;
+        stream.write_all(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+        quiet.push(stream);
+    }
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    let (mut sixth, began) = (open(&world).await, Instant::now());
+    sixth.write_all(b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").await.unwrap();
+    assert!(rest(&mut sixth).await.starts_with("HTTP/1.1 200"));
+    assert!(began.elapsed() < Duration::from_secs(1));
+    for mut stream in quiet {
+        assert!(rest(&mut stream).await.starts_with("HTTP/1.1 200"), "its answer was whole");
+    }
+}
+
+#[tokio::test]
 async fn stopping_finishes_what_was_begun_and_takes_nothing_new() {
     let world = World::new().await;
     let body = json!({ "email": "ada@shop.test", "password": "correct horse", "organizationName": "Shop" }).to_string();
