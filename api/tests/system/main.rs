@@ -1,6 +1,7 @@
 //! The built programs as processes of their own, spoken to over HTTP and judged by what the sandbox counted.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod admin;
 mod crashes;
 mod disk;
 mod journey;

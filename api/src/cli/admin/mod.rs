@@ -25,7 +25,7 @@ pub struct Admin {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Add a user, and their organization if there is none of that name.
+    /// Add a user to an organization, or make both.
     CreateUser(user::CreateUser),
     /// Move an organization to another plan.
     SetPlan(organization::SetPlan),

@@ -18,7 +18,7 @@ pub struct CreateUser {
     /// They sign in with it.
     #[arg(long)]
     email: String,
-    /// Id (org_…) or name; a name not yet known makes a new organization.
+    /// Id (org_…) of the organization they join, or the name of a new one.
     #[arg(long)]
     organization: String,
     /// Plan of a new organization [default: starter].
@@ -59,27 +59,30 @@ impl CreateUser {
     }
 
     async fn organization(&self, ctx: &Context, tx: &Tx) -> anyhow::Result<organization::Model> {
-        let known = match IdKind::Organization.parse(&self.organization) {
-            Some(id) => Some(existing(ctx, OrganizationId(id)).await?),
-            None => self.of_that_name(tx).await?,
+        let Some(id) = IdKind::Organization.parse(&self.organization) else {
+            return self.new_organization(ctx, tx).await;
         };
-        match (known, &self.plan) {
-            (Some(known), Some(plan)) if known.plan_id != *plan => {
+        let known = existing(ctx, OrganizationId(id)).await?;
+        match &self.plan {
+            Some(plan) if known.plan_id != *plan => {
                 bail!("{} exists and has the plan {}; change it with admin set-plan", known.name, known.plan_id)
             }
-            (Some(known), _) => Ok(known),
-            (None, plan) => {
-                let plan = plan.as_deref().unwrap_or("starter");
-                Ok(organizations::create(tx, ctx, &self.organization, plan).await?)
-            }
+            _ => Ok(known),
         }
     }
 
-    async fn of_that_name(&self, tx: &Tx) -> anyhow::Result<Option<organization::Model>> {
-        let mut known = organizations::by_name(tx.conn(), self.organization.trim()).await?;
-        if known.len() > 1 {
-            bail!("there are several organizations of that name; give the id (org_…) instead");
+    /// Names are not owned: a stranger may have registered the very same, and would get a colleague nobody meant them to
+    /// have. Only an id says who is meant.
+    async fn new_organization(&self, ctx: &Context, tx: &Tx) -> anyhow::Result<organization::Model> {
+        let known = organizations::by_name(tx.conn(), self.organization.trim()).await?;
+        if let Some(known) = known.first() {
+            bail!(
+                "there is an organization of that name already, {}; give its id to add a user to it, or another name \
+                 to make a new one",
+                OrganizationId(known.id)
+            );
         }
-        Ok(known.pop())
+        let plan = self.plan.as_deref().unwrap_or("starter");
+        Ok(organizations::create(tx, ctx, &self.organization, plan).await?)
     }
 }
