@@ -8,6 +8,8 @@ use http::StatusCode;
 pub enum Code {
     /// The body is not JSON.
     InvalidJson,
+    /// The body is said to be as long as two things at once.
+    BadFraming,
     /// The body's fields do not fit.
     InvalidRequest,
     /// A parameter in path or query does not fit.
@@ -66,6 +68,13 @@ impl Code {
     /// Code, name, status, title, default sentence.
     pub const TABLE: &'static [(Self, &'static str, u16, &'static str, &'static str)] = &[
         (Self::InvalidJson, "invalid_json", 400, "Not JSON", "The body of the request is not valid JSON."),
+        (
+            Self::BadFraming,
+            "bad_framing",
+            400,
+            "Request not understood",
+            "A request has either a Content-Length or a Transfer-Encoding, not both.",
+        ),
         (
             Self::InvalidRequest,
             "invalid_request",

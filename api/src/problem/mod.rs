@@ -8,7 +8,7 @@ mod document;
 pub use codes::Code;
 pub use convert::from_poem;
 
-use http::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER};
+use http::header::{CONNECTION, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use poem::error::ResponseError;
 use poem::{IntoResponse, Response};
 use serde_json::json;
@@ -21,12 +21,13 @@ pub struct Problem {
     detail: Option<String>,
     retry_after: Option<i64>,
     required_plan: Option<String>,
+    closing: bool,
 }
 
 impl Problem {
     /// With the code's own sentence.
     pub fn new(code: Code) -> Self {
-        Self { code, detail: None, retry_after: None, required_plan: None }
+        Self { code, detail: None, retry_after: None, required_plan: None, closing: false }
     }
 
     /// With a sentence of its own, which must hold nothing internal.
@@ -45,6 +46,13 @@ impl Problem {
     #[must_use]
     pub fn required_plan(mut self, plan: Option<String>) -> Self {
         self.required_plan = plan;
+        self
+    }
+
+    /// Ends the connection: what else comes on it is not read.
+    #[must_use]
+    pub fn closing(mut self) -> Self {
+        self.closing = true;
         self
     }
 
@@ -92,6 +100,9 @@ impl IntoResponse for Problem {
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         if let Some(seconds) = self.retry_after {
             headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        if self.closing {
+            headers.insert(CONNECTION, HeaderValue::from_static("close"));
         }
         response
     }

@@ -1,9 +1,10 @@
 //! The body of a request: at most 1 MiB however it is framed, within 10 seconds, and never compressed.
 //! It is read here, once, so that no route can forget its limit.
 
+use super::head::TwoLengths;
 use crate::problem::{Code, Problem};
 use futures::StreamExt as _;
-use http::header::CONTENT_ENCODING;
+use http::header::{CONTENT_ENCODING, CONTENT_LENGTH};
 use poem::{Body, Request};
 use std::time::Duration;
 
@@ -16,6 +17,13 @@ const WITHIN: Duration = Duration::from_secs(10);
 
 /// Replaces the request's stream by its bytes.
 pub async fn read(request: &mut Request) -> Result<(), Problem> {
+    if request.data::<TwoLengths>().is_some() {
+        return Err(Problem::new(Code::BadFraming).closing());
+    }
+    // More than would be read is not waited for.
+    if declared(request).is_some_and(|length| length > DISCARD as u64) {
+        return Err(Problem::new(Code::PayloadTooLarge).closing());
+    }
     let compressed = request.headers().contains_key(CONTENT_ENCODING);
     let limit = if compressed { 0 } else { LIMIT };
     let read = tokio::time::timeout(WITHIN, collect(request.take_body(), limit)).await;
@@ -28,6 +36,10 @@ pub async fn read(request: &mut Request) -> Result<(), Problem> {
         Ok(Err(problem)) => Err(problem),
         Err(_elapsed) => Err(Problem::new(Code::RequestTimeout)),
     }
+}
+
+fn declared(request: &Request) -> Option<u64> {
+    request.headers().get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
 async fn collect(body: Body, limit: usize) -> Result<Vec<u8>, Problem> {

@@ -2,6 +2,7 @@
 //! The bytes pass through a counter of time, for hyper's own limit cannot tell a slow head from a quiet connection.
 
 use super::accept::Limits;
+use super::head::{Head, TwoLengths};
 use http::header::{CONNECTION, HeaderValue};
 use http::uri::Scheme;
 use hyper::body::Incoming;
@@ -16,6 +17,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -68,14 +70,25 @@ pub async fn serve(
     let local = stream.local_addr().unwrap_or(remote);
     let (phase, phases) = watch::channel(Phase::Head(Instant::now() + limits.head));
     let (phase, mut heads) = (Arc::new(phase), phases.clone());
-    let io = Timed { stream, phase: phase.clone(), head: limits.head };
+    let two_lengths = Arc::new(AtomicBool::new(false));
+    let io = Timed {
+        stream,
+        phase: phase.clone(),
+        limit: limits.head,
+        head: Head::default(),
+        two_lengths: two_lengths.clone(),
+    };
     let announced = ending.announced.clone();
     let service = service_fn(move |request: http::Request<Incoming>| {
         let (endpoint, phase, announced) = (endpoint.clone(), phase.clone(), announced.clone());
+        let two_lengths = two_lengths.swap(false, Ordering::Relaxed);
         async move {
             phase.send_replace(Phase::Busy);
             let addresses = (LocalAddr(local.into()), RemoteAddr(remote.into()));
-            let request = Request::from((request, addresses.0, addresses.1, Scheme::HTTP));
+            let mut request = Request::from((request, addresses.0, addresses.1, Scheme::HTTP));
+            if two_lengths {
+                request.set_data(TwoLengths);
+            }
             let mut response: Response = match endpoint.call(request).await {
                 Ok(response) => response,
                 Err(error) => crate::problem::from_poem(&error).into_response(),
@@ -156,11 +169,13 @@ async fn unwanted(crowded: &Notify, phases: watch::Receiver<Phase>) {
     }
 }
 
-/// A stream that notices when a head begins to arrive.
+/// A stream that notices when a head begins to arrive, and what it says of its length.
 struct Timed {
     stream: TcpStream,
     phase: Arc<watch::Sender<Phase>>,
-    head: Duration,
+    limit: Duration,
+    head: Head,
+    two_lengths: Arc<AtomicBool>,
 }
 
 impl AsyncRead for Timed {
@@ -168,14 +183,21 @@ impl AsyncRead for Timed {
         let before = buf.filled().len();
         let polled = Pin::new(&mut self.stream).poll_read(cx, buf);
         if buf.filled().len() > before {
-            let until = Instant::now() + self.head;
-            self.phase.send_if_modified(|phase| {
+            let until = Instant::now() + self.limit;
+            let begins = self.phase.send_if_modified(|phase| {
                 let begins = matches!(phase, Phase::Quiet(_));
                 if begins {
                     *phase = Phase::Head(until);
                 }
                 begins
             });
+            if begins {
+                self.head = Head::default();
+            }
+            if *self.phase.borrow() != Phase::Busy {
+                self.head.read(&buf.filled()[before..]);
+                self.two_lengths.store(self.head.has_two_lengths(), Ordering::Relaxed);
+            }
         }
         polled
     }

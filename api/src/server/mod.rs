@@ -5,6 +5,7 @@ mod accept;
 mod body;
 mod connection;
 mod edge;
+mod head;
 mod headers;
 mod paths;
 mod shutdown;

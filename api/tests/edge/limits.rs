@@ -58,6 +58,25 @@ async fn a_chunked_body_is_counted_too() {
 }
 
 #[tokio::test]
+async fn a_body_that_cannot_be_taken_is_refused_before_it_comes() {
+    let world = World::new().await;
+    for (framing, status) in [
+        ("Content-Length: 33554433", "413"),
+        ("Content-Length: 99999999999", "413"),
+        ("Content-Length: 5\r\nTransfer-Encoding: chunked", "400"),
+        ("Transfer-Encoding: chunked\r\ncontent-length: 5", "400"),
+    ] {
+        let (mut stream, began) = (open(&world).await, Instant::now());
+        let head = format!("POST /api/auth/login HTTP/1.1\r\nHost: x\r\n{framing}\r\n\r\n");
+        stream.write_all(head.as_bytes()).await.unwrap();
+        let answer = rest(&mut stream).await.to_lowercase();
+        assert!(answer.starts_with(&format!("http/1.1 {status}")), "{framing}: {answer}");
+        assert!(answer.contains("connection: close") && answer.contains("application/problem+json"), "{answer}");
+        assert!(began.elapsed() < Duration::from_secs(2), "{framing}");
+    }
+}
+
+#[tokio::test]
 async fn more_connections_than_allowed_wait_for_their_turn() {
     let limits = Limits { connections: 1, ..Limits::default() };
     let world = World::like(Like { limits, ..Like::default() }).await;
