@@ -65,11 +65,14 @@ impl Cursors {
     }
 }
 
+/// What is wrong with a `limit` that is not.
+pub const LIMIT_FORM: &str = "The parameter limit is 1 to 100.";
+
 /// The `limit` parameter: 1 to 100, 50 when not given.
 pub fn limit(given: Option<u64>) -> Result<u64, Problem> {
     match given.unwrap_or(50) {
         limit @ 1..=100 => Ok(limit),
-        _ => Err(Problem::with(Code::InvalidParameter, "The parameter limit is 1 to 100.")),
+        _ => Err(Problem::with(Code::InvalidParameter, LIMIT_FORM)),
     }
 }
 

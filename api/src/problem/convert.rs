@@ -2,6 +2,7 @@
 //! A parser's own words may quote what was sent, and what was sent may be a password: they are not passed on.
 
 use super::{Code, Problem};
+use crate::cursor::LIMIT_FORM;
 use domain::api_keys::ApiKeyError;
 use domain::connections::AutoReplyError;
 use domain::db::is_unavailable;
@@ -123,6 +124,9 @@ pub fn from_poem(error: &poem::Error) -> Problem {
         return payload(&error.reason);
     }
     if let Some(ParseParamError { name, .. }) = error.downcast_ref() {
+        if *name == "limit" {
+            return Problem::with(Code::InvalidParameter, LIMIT_FORM);
+        }
         return Problem::with(Code::InvalidParameter, format!("The parameter {name} is not of the kind it should be."));
     }
     if error.is::<ParsePathError>() || error.is::<poem::error::ParsePathError>() {

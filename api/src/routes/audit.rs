@@ -58,7 +58,7 @@ impl AuditRoutes {
         app: Data<&Arc<App>>,
         session: Session,
         /// 1 to 100.
-        #[oai(name = "limit")]
+        #[oai(name = "limit", validator(minimum(value = "1"), maximum(value = "100")))]
         page: Query<Option<u64>>,
         cursor: Query<Option<String>>,
     ) -> Result<Json<AuditList>, Problem> {
@@ -75,7 +75,7 @@ impl AuditRoutes {
         app: Data<&Arc<App>>,
         operator: Operator,
         /// 1 to 100.
-        #[oai(name = "limit")]
+        #[oai(name = "limit", validator(minimum(value = "1"), maximum(value = "100")))]
         page: Query<Option<u64>>,
         cursor: Query<Option<String>>,
     ) -> Result<Json<AuditList>, Problem> {

@@ -85,7 +85,7 @@ impl ConversationRoutes {
         app: Data<&Arc<App>>,
         shop: Shop,
         /// 1 to 100.
-        #[oai(name = "limit")]
+        #[oai(name = "limit", validator(minimum(value = "1"), maximum(value = "100")))]
         page: Query<Option<u64>>,
         cursor: Query<Option<String>>,
     ) -> Result<Json<ConversationList>, Problem> {
@@ -115,7 +115,7 @@ impl ConversationRoutes {
         shop: Shop,
         id: Path<String>,
         /// 1 to 100.
-        #[oai(name = "limit")]
+        #[oai(name = "limit", validator(minimum(value = "1"), maximum(value = "100")))]
         page: Query<Option<u64>>,
         cursor: Query<Option<String>>,
     ) -> Result<Json<MessageList>, Problem> {

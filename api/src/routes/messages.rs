@@ -7,6 +7,9 @@ use poem_openapi::Object;
 use poem_openapi::types::Any;
 use serde_json::Value;
 
+/// How ids begin that the inbox made up for messages Meta gave none; nobody could look them up there.
+const SUBSTITUTE: &str = "without-mid:";
+
 /// A file, picture or share of a message.
 #[derive(Object)]
 #[oai(rename_all = "camelCase")]
@@ -46,7 +49,7 @@ pub struct Message {
     id: String,
     /// `cnv_…`
     conversation_id: String,
-    /// Meta's id.
+    /// Meta's id; null where Meta gave none.
     external_id: Option<String>,
     /// `inbound` or `outbound`.
     direction: String,
@@ -77,7 +80,7 @@ pub fn shown(shown: Shown) -> Message {
     Message {
         id: IdKind::Message.show(row.id),
         conversation_id: IdKind::Conversation.show(row.conversation_id),
-        external_id: row.external_id,
+        external_id: row.external_id.filter(|id| !id.starts_with(SUBSTITUTE)),
         direction: row.direction,
         origin: row.origin,
         kind: row.kind,

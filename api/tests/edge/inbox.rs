@@ -4,8 +4,9 @@ use crate::rows;
 use crate::world::{Caller, World};
 use domain::id::IdKind;
 use entities::conversation::{Column, Entity};
+use entities::message;
 use sea_orm::sea_query::Expr;
-use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _};
+use sea_orm::{ActiveValue::Set, ColumnTrait as _, EntityTrait as _, QueryFilter as _};
 use serde_json::{Value, json};
 
 const NOW: i64 = 1_790_000_000_000;
@@ -121,5 +122,24 @@ async fn a_cursor_is_good_for_its_own_list_only() {
     for limit in ["0", "101", "-1", "x", "99999999999999999999"] {
         let answer = world.get(&ada, &format!("/api/conversations?limit={limit}")).await;
         assert_eq!((answer.status, answer.code()), (400, "invalid_parameter"), "{limit}");
+        assert_eq!(answer.body["detail"], "The parameter limit is 1 to 100.");
     }
+}
+
+#[tokio::test]
+async fn an_id_that_meta_never_gave_is_not_shown() {
+    let world = World::new().await;
+    let ada = world.register("ada@shop.test").await;
+    let connection = rows::connect(&world, ada.organization.unwrap(), "1").await;
+    let conversation = rows::talk(&world, &connection, "person", 1_000).await;
+    let made_up = message::ActiveModel {
+        id: Set(conversation.last_message_id.unwrap()),
+        external_id: Set(Some("without-mid:00ff".to_owned())),
+        ..Default::default()
+    };
+    message::Entity::update(made_up).exec(world.ctx.db.write()).await.unwrap();
+    let thread = format!("/api/conversations/{}/messages", IdKind::Conversation.show(conversation.id));
+    let shown = world.get(&ada, &thread).await.body;
+    assert_eq!(shown["items"][0]["externalId"], Value::Null);
+    assert!(shown["items"][1]["externalId"].as_str().unwrap().starts_with("m_"));
 }

@@ -77,7 +77,7 @@ impl DeliveryRoutes {
         app: Data<&Arc<App>>,
         operator: Operator,
         /// 1 to 100.
-        #[oai(name = "limit")]
+        #[oai(name = "limit", validator(minimum(value = "1"), maximum(value = "100")))]
         page: Query<Option<u64>>,
         cursor: Query<Option<String>>,
     ) -> Result<Json<DeliveryList>, Problem> {

@@ -113,7 +113,7 @@ impl JobRoutes {
         /// E.g. `message.send`.
         kind: Query<Option<String>>,
         /// 1 to 100.
-        #[oai(name = "limit")]
+        #[oai(name = "limit", validator(minimum(value = "1"), maximum(value = "100")))]
         page: Query<Option<u64>>,
         cursor: Query<Option<String>>,
     ) -> Result<Json<JobList>, Problem> {
