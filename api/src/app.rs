@@ -6,6 +6,7 @@ use domain::Context;
 use domain::password::Passwords;
 use jobs::ingest::Ingest;
 use metrics_exporter_prometheus::PrometheusHandle;
+use std::net::IpAddr;
 
 /// Shared by every request.
 #[derive(Debug)]
@@ -22,6 +23,8 @@ pub struct App {
     pub origin: String,
     /// Cookies travel on https only.
     pub secure: bool,
+    /// Proxies in front, which say where a request came from.
+    pub trusted_proxies: Vec<IpAddr>,
     /// Renders the figures.
     pub figures: PrometheusHandle,
 }

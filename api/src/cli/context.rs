@@ -32,6 +32,8 @@ pub struct Edge {
     pub ledger: jobs::LedgerSettings,
     /// Connections at once.
     pub max_connections: usize,
+    /// Whose word on where a request came from is taken.
+    pub trusted_proxies: Vec<std::net::IpAddr>,
 }
 
 /// Opens everything.
@@ -56,6 +58,7 @@ pub async fn make(settings: Settings) -> anyhow::Result<Made> {
         cursor_key: settings.cursor_key,
         ledger: settings.ledger,
         max_connections: settings.max_connections,
+        trusted_proxies: settings.trusted_proxies,
     };
     Ok(Made { ctx, edge })
 }

@@ -4,7 +4,7 @@ use super::output;
 use crate::server;
 use crate::settings::problem::Problems;
 use crate::settings::source::Source;
-use crate::settings::{has_real_credentials, table};
+use crate::settings::{has_real_credentials, log_filter, table};
 use crate::telemetry::log;
 use anyhow::{Context as _, bail};
 use clap::Args;
@@ -64,6 +64,7 @@ impl SandboxArgs {
 pub(super) fn environment_without_credentials() -> anyhow::Result<Source> {
     let mut problems = Problems::default();
     let source = Source::read(&mut problems);
+    log_filter(&source, &mut problems);
     if !problems.is_empty() {
         return Err(problems.into());
     }

@@ -87,6 +87,7 @@ pub(super) async fn answer(
         cursors: Cursors::new(edge.cursor_key),
         origin: edge.origin,
         secure: edge.secure,
+        trusted_proxies: edge.trusted_proxies,
         figures,
     };
     let limits = Limits { connections: edge.max_connections, ..Limits::default() };

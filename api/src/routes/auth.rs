@@ -1,6 +1,7 @@
 //! Registering, signing in and out, and who one is.
 
 use super::Tag;
+use super::body::Sent;
 use crate::app::App;
 use crate::auth::{Session, cookie, origin};
 use crate::problem::{Code, Problem};
@@ -95,7 +96,7 @@ impl AuthRoutes {
         &self,
         app: Data<&Arc<App>>,
         request: &Request,
-        body: Json<Registration>,
+        body: Sent<Registration>,
     ) -> Result<Registered, Problem> {
         origin::check(request, &app)?;
         let Registration { email, password, organization_name } = body.0;
@@ -111,7 +112,7 @@ impl AuthRoutes {
                 tx.rollback().await?;
                 if matches!(error, users::UserError::EmailTaken) {
                     // Trying addresses one after the other is guessing too.
-                    sign_in::count_address(&app.ctx, origin::address(request)).await?;
+                    sign_in::count_address(&app.ctx, origin::address(request, &app)).await?;
                 }
                 return Err(error.into());
             }
@@ -129,11 +130,11 @@ impl AuthRoutes {
         &self,
         app: Data<&Arc<App>>,
         request: &Request,
-        body: Json<Credentials>,
+        body: Sent<Credentials>,
     ) -> Result<LoggedIn, Problem> {
         origin::check(request, &app)?;
         let Credentials { email, password } = body.0;
-        let (password, from) = (SecretString::from(password.0), origin::address(request));
+        let (password, from) = (SecretString::from(password.0), origin::address(request, &app));
         let user = match sign_in::sign_in(&app.ctx, &app.passwords, &email, &password, from).await {
             Ok(user) => user,
             Err(error) => {

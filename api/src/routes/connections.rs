@@ -1,12 +1,13 @@
 //! Connected accounts: listing them and their automatic reply.
 
 use super::Tag;
+use super::body::Sent;
 use crate::app::App;
 use crate::auth::Shop;
 use crate::problem::{Code, Problem};
 use domain::api_keys::Scope;
 use domain::clock::rfc3339;
-use domain::connections::{self, AutoReply};
+use domain::connections::{self, AutoReply, AutoReplyError};
 use domain::id::IdKind;
 use entities::connection;
 use poem::web::Data;
@@ -111,7 +112,7 @@ impl ConnectionRoutes {
         app: Data<&Arc<App>>,
         shop: Shop,
         id: Path<String>,
-        body: Json<AutoReplyChange>,
+        body: Sent<AutoReplyChange>,
     ) -> Result<Json<Connection>, Problem> {
         shop.require(Scope::InboxWrite)?;
         let id = parse(&id)?;
@@ -119,9 +120,18 @@ impl ConnectionRoutes {
         let found = connections::find(tx.conn(), shop.organization(), id).await?;
         found.ok_or(Problem::new(Code::NotFound))?;
         let wanted = wanted(body.0)?;
-        let changed = connections::set_auto_reply(&tx, &app.ctx, shop.actor(), shop.organization(), id, wanted).await?;
-        tx.commit().await?;
-        Ok(Json(shown(changed)))
+        let has_text = matches!(&wanted, AutoReply::Template(text) if !text.trim().is_empty());
+        match connections::set_auto_reply(&tx, &app.ctx, shop.actor(), shop.organization(), id, wanted).await {
+            Ok(changed) => {
+                tx.commit().await?;
+                Ok(Json(shown(changed)))
+            }
+            // There is a text: what is wrong is in it.
+            Err(AutoReplyError::NoText) if has_text => {
+                Err(Problem::with(Code::InvalidRequest, "The text holds a character that cannot be sent."))
+            }
+            Err(error) => Err(error.into()),
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 pub mod admin;
 pub mod audit;
 pub mod auth;
+mod body;
 pub mod connections;
 pub mod conversations;
 pub mod document;

@@ -26,6 +26,8 @@ use subtle::ConstantTimeEq as _;
 pub struct WebhookRoutes;
 
 const SIGNATURE: &str = "X-Hub-Signature-256";
+const NO_CHALLENGE: &str =
+    "hub.mode must be subscribe, and hub.challenge 1 to 64 letters, digits, hyphens or underscores.";
 /// Meta waits about this long; what is not committed by then is answered 503 and delivered again.
 const STORE_WITHIN: Duration = Duration::from_secs(5);
 
@@ -105,7 +107,12 @@ fn handshake(
         _ => {
             metrics::counter!("retail_assist_refused_total", "why" => "handshake").increment(1);
             tracing::warn!("a webhook handshake was refused");
-            Err(Problem::new(Code::HandshakeRefused))
+            // Who typed the right token must not be sent looking for a mistake in it.
+            Err(if known {
+                Problem::with(Code::HandshakeRefused, NO_CHALLENGE)
+            } else {
+                Problem::new(Code::HandshakeRefused)
+            })
         }
     }
 }

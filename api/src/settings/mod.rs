@@ -6,6 +6,7 @@ pub mod source;
 pub mod table;
 pub mod value;
 
+use crate::telemetry::log;
 use domain::vault::{Vault, VaultKey};
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use jobs::LedgerSettings;
@@ -14,7 +15,7 @@ use problem::Problems;
 use secrecy::{SecretBox, SecretString};
 use sha2::Sha256;
 use source::Source;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 /// What a command needs; what it does not need may be missing.
@@ -53,6 +54,8 @@ pub struct Settings {
     pub log_format: String,
     /// Which log lines are written.
     pub log_filter: String,
+    /// Whose word on where a request came from is taken.
+    pub trusted_proxies: Vec<IpAddr>,
 }
 
 impl Settings {
@@ -88,7 +91,8 @@ impl Settings {
                     1
                 }),
             log_format: source.get("LOG_FORMAT").unwrap_or_default().to_owned(),
-            log_filter: source.get("RUST_LOG").unwrap_or_default().to_owned(),
+            log_filter: log_filter(source, p),
+            trusted_proxies: proxies(source, p),
         };
         if source.is_set("REDIS_URL") {
             p.add("REDIS_URL", "is not supported yet; leave it unset, workers find their jobs without it");
@@ -184,7 +188,7 @@ fn domain_settings(source: &Source, public_url: &str, need: Need, p: &mut Proble
     }
     domain::settings::Settings {
         public_url: public_url.to_owned(),
-        signup_plan: source.get("SIGNUP_PLAN").filter(|plan| *plan != "closed").map(ToOwned::to_owned),
+        signup_plan: signup_plan(source, p),
         app_ids: ["META_APP_ID", "INSTAGRAM_APP_ID"]
             .into_iter()
             .filter_map(|name| source.get(name).filter(|id| !id.is_empty()).map(str::to_owned))
@@ -192,6 +196,36 @@ fn domain_settings(source: &Source, public_url: &str, need: Need, p: &mut Proble
         webhook_verify_token: source.secret("META_WEBHOOK_VERIFY_TOKEN"),
         instagram_webhook_secrets: AppSecrets::new(instagram),
         facebook_webhook_secrets: AppSecrets::new(meta),
+    }
+}
+
+/// Whether there is such a plan, only the database knows; what cannot be one is told with the rest.
+fn signup_plan(source: &Source, p: &mut Problems) -> Option<String> {
+    const NAME: &str = "SIGNUP_PLAN";
+    let plan = source.get(NAME).unwrap_or_default();
+    let letter = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'_' | b'-');
+    if !(1..=40).contains(&plan.len()) || !plan.bytes().all(letter) {
+        p.add(NAME, "must be the id of a plan, like starter, pro, team or enterprise, or closed");
+    }
+    (plan != "closed").then(|| plan.to_owned())
+}
+
+/// Which log lines are written; the demo and the sandbox, which need no other setting, read it too.
+pub fn log_filter(source: &Source, p: &mut Problems) -> String {
+    const NAME: &str = "RUST_LOG";
+    let filter = source.get(NAME).unwrap_or_default();
+    if !log::is_filter(filter) {
+        p.add(NAME, "must be a level (error, warn, info, debug, trace) or a list like info,jobs=debug");
+    }
+    filter.to_owned()
+}
+
+fn proxies(source: &Source, p: &mut Problems) -> Vec<IpAddr> {
+    const NAME: &str = "TRUSTED_PROXIES";
+    let entries = source.get(NAME).unwrap_or_default().split(',').map(str::trim).filter(|entry| !entry.is_empty());
+    match entries.map(str::parse).collect() {
+        Ok(addresses) => addresses,
+        Err(_) => (p.add(NAME, "must be IP addresses separated by commas, like 10.0.0.2,fd00::2"), Vec::new()).1,
     }
 }
 

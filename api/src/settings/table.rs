@@ -82,6 +82,11 @@ pub const SETTINGS: &[Setting] = &[
     plain("RETAIN_DELIVERY_BODIES", "24h", "How long the body of a delivery is kept at most"),
     plain("RETAIN_DELIVERIES", "7d", "How long the hash and the outcomes of a delivery are kept"),
     plain("MAX_CONNECTIONS", "4096", "Connections served at once; more wait"),
+    plain(
+        "TRUSTED_PROXIES",
+        "",
+        "IP addresses of proxies in front, separated by commas; failed sign-ins then count by the last X-Forwarded-For",
+    ),
     plain("LOG_FORMAT", "pretty", "pretty for people, json for machines"),
     plain("RUST_LOG", "info", "Which log lines are written, e.g. info,jobs=debug"),
 ];

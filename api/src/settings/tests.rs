@@ -34,12 +34,23 @@ fn everything_wrong_is_told_at_once_and_no_value_with_it() {
         ("LOG_FORMAT", "geheim"),
         ("INSTAGRAM_LOGIN", "geheim"),
         ("MAX_CONNECTIONS", "0"),
+        ("RUST_LOG", "info,jobs=geheim"),
+        ("SIGNUP_PLAN", "Geheim geheim"),
+        ("TRUSTED_PROXIES", "10.0.0.1,geheim"),
     ];
     let told = check(&values, Need::Service).unwrap_err().to_string();
     for (name, _) in values {
         assert!(told.contains(name), "{name} is missing in: {told}");
     }
     assert!(!told.contains("geheim"), "{told}");
+}
+
+#[test]
+fn proxies_are_a_list() {
+    assert_eq!(check(&[], Need::Database).unwrap().trusted_proxies, [] as [IpAddr; 0]);
+    let settings = check(&[("TRUSTED_PROXIES", "10.0.0.2, fd00::2,")], Need::Database).unwrap();
+    let shown: Vec<_> = settings.trusted_proxies.iter().map(ToString::to_string).collect();
+    assert_eq!(shown, ["10.0.0.2", "fd00::2"]);
 }
 
 #[test]

@@ -4,6 +4,11 @@
 use std::io::IsTerminal as _;
 use tracing_subscriber::EnvFilter;
 
+/// Whether the text says which lines are written.
+pub fn is_filter(text: &str) -> bool {
+    EnvFilter::try_new(text).is_ok()
+}
+
 /// Starts logging; later calls change nothing.
 pub fn start(format: &str, filter: &str) {
     let filter = EnvFilter::try_new(filter).unwrap_or_else(|_| EnvFilter::new("info"));

@@ -73,6 +73,25 @@ async fn too_many_failures_are_told_when_to_come_back() {
 }
 
 #[tokio::test]
+async fn failures_count_by_what_a_trusted_proxy_saw() {
+    for (trusted, last) in [(vec![], 429), (vec!["127.0.0.1".parse().unwrap()], 401)] {
+        let world = World::like(Like { trusted_proxies: trusted, ..Like::default() }).await;
+        let fail = async |n: usize, from: &str| {
+            let login = world.request(&Caller::default(), "POST", "/api/auth/login");
+            let login = login.header("X-Forwarded-For", format!("9.9.9.{n}, {from}"));
+            let answer = login.json(&credentials(&format!("{n}@shop.test"), "wrong")).send().await.unwrap();
+            answer.status().as_u16()
+        };
+        let mut n = 0;
+        while fail(n, "1.1.1.1").await == 401 {
+            n += 1;
+            assert!(n < 200, "one address may not try without end");
+        }
+        assert_eq!(fail(n + 1, "2.2.2.2").await, last);
+    }
+}
+
+#[tokio::test]
 async fn a_change_needs_the_token_that_our_page_knows() {
     let world = World::new().await;
     let ada = world.register("ada@shop.test").await;
@@ -132,6 +151,8 @@ async fn registering_is_refused_with_a_reason() {
         body("bob@shop.test", "correct horse", "a\0b"),
         body("bob@shop.test", "correct horse", &"x".repeat(101)),
         json!({ "email": "bob@shop.test", "password": 12_345_678, "organizationName": "Shop" }),
+        json!({ "email": "bob@shop.test", "password": "correct horse", "organizationName": 12_345 }),
+        json!({ "email": "bob@shop.test", "password": "correct horse", "organizationName": true }),
         json!({ "email": "bob@shop.test" }),
         json!({ "email": "bob@shop.test", "password": "correct horse", "organizationName": "Shop", "plan": "team" }),
         json!([]),

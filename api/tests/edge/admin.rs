@@ -70,6 +70,8 @@ async fn pausing_a_queue_is_written_down_with_its_reason() {
     let body = json!({ "reason": "Meta is down" });
     let pause = "/api/admin/queues/send/pause";
     assert_eq!(world.send(&reader, "POST", pause, body.clone()).await.code(), "scope_required");
+    let lenient = world.send(&writer, "POST", pause, json!({ "reason": false })).await;
+    assert_eq!((lenient.status, lenient.code()), (422, "invalid_request"));
     let paused = world.send(&writer, "POST", pause, body.clone()).await;
     assert_eq!((paused.status, &paused.body["paused"]), (200, &json!(true)));
     assert_eq!(world.send(&writer, "POST", "/api/admin/queues/lost/pause", body).await.code(), "not_found");

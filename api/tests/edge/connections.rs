@@ -46,6 +46,8 @@ async fn the_automatic_reply_is_checked_before_it_is_saved() {
         (json!({ "mode": "template" }), "invalid_request"),
         (json!({ "mode": "template", "text": "x".repeat(1_001) }), "invalid_request"),
         (json!({ "mode": "template", "text": "a\u{0}b" }), "invalid_request"),
+        (json!({ "mode": "template", "text": 5 }), "invalid_request"),
+        (json!({ "mode": "template", "text": true }), "invalid_request"),
         (json!({ "mode": "sometimes" }), "invalid_request"),
         (json!({ "mode": "off", "colour": "red" }), "invalid_request"),
         (json!({}), "invalid_request"),
@@ -53,6 +55,8 @@ async fn the_automatic_reply_is_checked_before_it_is_saved() {
         let answer = world.send(&ada, "PUT", &path, body.clone()).await;
         assert_eq!((answer.status, answer.code()), (422, code), "{body}");
     }
+    let unsendable = world.send(&ada, "PUT", &path, json!({ "mode": "template", "text": "a\u{0}b" })).await;
+    assert!(unsendable.body["detail"].as_str().unwrap().contains("character that cannot be sent"), "{unsendable:?}");
     let off = world.send(&ada, "PUT", &path, json!({ "mode": "off" })).await.body;
     assert_eq!(off["autoReply"]["mode"], "off");
 

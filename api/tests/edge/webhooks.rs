@@ -104,9 +104,12 @@ async fn the_handshake_returns_the_challenge_to_who_knows_the_token() {
         "hub.mode=unsubscribe&hub.verify_token=verify%20me&hub.challenge=1",
         "hub.mode=subscribe&hub.verify_token=verify%20me",
         "hub.mode=subscribe&hub.verify_token=verify%20me&hub.challenge=%3Cscript%3E",
+        &format!("hub.mode=subscribe&hub.verify_token=verify%20me&hub.challenge={}", "1".repeat(65)),
     ] {
         let answer = ask(bad).await;
         assert_eq!((answer.status, answer.code()), (403, "handshake_refused"), "{bad}");
+        let blames_token = answer.body["detail"].as_str().unwrap().contains("token");
+        assert_eq!(blames_token, !bad.contains("verify%20me"), "{answer:?}");
     }
 }
 

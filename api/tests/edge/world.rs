@@ -18,7 +18,7 @@ use migration::{Migrator, MigratorTrait as _};
 use reqwest::{Client, Method, RequestBuilder, Response};
 use secrecy::{ExposeSecret as _, SecretBox};
 use serde_json::{Value, json};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
@@ -40,13 +40,14 @@ pub struct Like {
     pub signup_plan: Option<&'static str>,
     pub origin: &'static str,
     pub limits: Limits,
+    pub trusted_proxies: Vec<IpAddr>,
 }
 
 impl Default for Like {
     fn default() -> Self {
         let limits =
             Limits { announce: Duration::from_millis(100), drain: Duration::from_secs(5), ..Limits::default() };
-        Self { signup_plan: Some("pro"), origin: "http://shop.test", limits }
+        Self { signup_plan: Some("pro"), origin: "http://shop.test", limits, trusted_proxies: Vec::new() }
     }
 }
 
@@ -92,6 +93,7 @@ impl World {
             cursors: Cursors::new(SecretBox::new(Box::new([9; 32]))),
             origin: like.origin.to_owned(),
             secure: like.origin.starts_with("https"),
+            trusted_proxies: like.trusted_proxies,
             figures: metrics::recorder(),
         };
         let any = SocketAddr::from(([127, 0, 0, 1], 0));

@@ -4,6 +4,7 @@ use crate::app::App;
 use crate::auth::Operator;
 use crate::problem::{Code, Problem};
 use crate::routes::Tag;
+use crate::routes::body::Sent;
 use crate::telemetry::ledger::{self, QueueFigures};
 use domain::api_keys::Scope;
 use domain::audit::{self, Entry};
@@ -66,7 +67,7 @@ impl QueueRoutes {
         app: Data<&Arc<App>>,
         operator: Operator,
         name: Path<String>,
-        body: Json<Reason>,
+        body: Sent<Reason>,
     ) -> Result<Json<Queue>, Problem> {
         set_paused(&app, &operator, name.0, true, body.0.reason).await
     }
@@ -78,7 +79,7 @@ impl QueueRoutes {
         app: Data<&Arc<App>>,
         operator: Operator,
         name: Path<String>,
-        body: Json<Reason>,
+        body: Sent<Reason>,
     ) -> Result<Json<Queue>, Problem> {
         set_paused(&app, &operator, name.0, false, body.0.reason).await
     }
