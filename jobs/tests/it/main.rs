@@ -1,6 +1,7 @@
 //! The ledger against a real SQLite file, and the product's jobs against the sandbox.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod echoes;
 mod harness;
 mod inbox;
 mod lanes;
