@@ -85,7 +85,7 @@ impl Db {
 
 async fn pool(connections: u32, options: SqliteConnectOptions) -> Result<DatabaseConnection, OpenError> {
     // A pool tries a refused connection again until its time is out; alone, its error is the answer.
-    let mut first = sqlx::SqliteConnection::connect_with(&options).await?;
+    let mut first = first_connection(&options).await?;
     assert_pragmas(&mut first).await?;
     first.close().await?;
     let pool = SqlitePoolOptions::new()
@@ -99,6 +99,24 @@ async fn pool(connections: u32, options: SqliteConnectOptions) -> Result<Databas
         .connect_with(options)
         .await?;
     Ok(SqlxSqliteConnector::from_sqlx_sqlite_pool(pool))
+}
+
+/// While another process turns a new file to its write-ahead log, SQLite says "locked" at once and does not wait by itself.
+async fn first_connection(options: &SqliteConnectOptions) -> Result<sqlx::SqliteConnection, sqlx::Error> {
+    let deadline = tokio::time::Instant::now() + ACQUIRE_TIMEOUT;
+    loop {
+        match sqlx::SqliteConnection::connect_with(options).await {
+            Err(error) if is_locked(&error) && tokio::time::Instant::now() < deadline => {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+            done => return done,
+        }
+    }
+}
+
+fn is_locked(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(|error| error.code()).and_then(|code| code.parse::<u32>().ok());
+    matches!(code.map(|code| code & 0xff), Some(5 | 6))
 }
 
 /// A connection that would acknowledge what a power cut can take back is refused.
@@ -216,6 +234,22 @@ mod tests {
         assert!(matches!(Db::open("mysql://x").await, Err(OpenError::Url)));
         let missing = Db::open("sqlite:///nonexistent/dir/x.db?mode=rwc").await;
         assert!(matches!(missing, Err(OpenError::Sqlx(_))));
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_file_that_another_process_is_just_writing_is_waited_for() {
+        let dir = tempfile::tempdir().unwrap();
+        let url = format!("sqlite://{}?mode=rwc", dir.path().join("t.db").display());
+        // Not in its write-ahead log yet, and busy.
+        let plain = SqliteConnectOptions::from_str(&url).unwrap().journal_mode(SqliteJournalMode::Delete);
+        let mut other = sqlx::SqliteConnection::connect_with(&plain).await.unwrap();
+        sqlx::query("CREATE TABLE t (a INTEGER)").execute(&mut other).await.unwrap();
+        sqlx::query("BEGIN IMMEDIATE").execute(&mut other).await.unwrap();
+        let opening = tokio::spawn(async move { Db::open(&url).await.map(|_| ()) });
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        sqlx::query("COMMIT").execute(&mut other).await.unwrap();
+        other.close().await.unwrap();
+        opening.await.unwrap().unwrap();
     }
 
     #[tokio::test]

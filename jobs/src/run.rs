@@ -8,7 +8,7 @@ use crate::ledger::lease::Lease;
 use crate::ledger::settle::{SettleError, settle};
 use crate::outcome::{Decision, Failure, Outcome, decide};
 use crate::policy::Policy;
-use domain::clock::MINUTE;
+use domain::clock::{MINUTE, SECOND};
 use domain::db::{Tx, is_unavailable};
 use entities::job::Model as Job;
 use futures::FutureExt as _;
@@ -43,7 +43,7 @@ pub(crate) async fn one(ledger: &Ledger, job: &Job, lease: &Lease) {
             tracing::warn!(job = %job.id, kind = job.kind, "overtaken: its effects were rolled back");
         }
         Err(HandlerError::Settle(SettleError::Db(error))) => {
-            settle_outcome(ledger, job, lease, Outcome::Retry(database_failure(&error), None)).await;
+            settle_outcome(ledger, job, lease, after_database_error(ledger, &error)).await;
         }
         Err(HandlerError::Failure(failure)) => {
             settle_outcome(ledger, job, lease, Outcome::Retry(failure, None)).await;
@@ -125,9 +125,14 @@ async fn guarded<T>(policy: &Policy, run: impl Future<Output = Result<T, Handler
     }
 }
 
-fn database_failure(error: &DbErr) -> Failure {
+/// A database that is away is not the job's fault and costs it no attempt; a statement that was refused may be.
+fn after_database_error(ledger: &Ledger, error: &DbErr) -> Outcome {
     tracing::error!(%error, "a job met a database error");
-    Failure::new("database", "The database refused a statement; see the log.")
+    if is_unavailable(error) {
+        let failure = Failure::new("database", "The database did not take writes.");
+        return Outcome::Snooze(failure, ledger.now() + SECOND);
+    }
+    Outcome::Retry(Failure::new("database", "The database refused a statement; see the log."), None)
 }
 
 /// Settles by itself, for handlers without effects of their own. While only the database is away the answer is kept and
