@@ -328,8 +328,9 @@ async fn a_throttled_account_is_asked_less_and_less() {
         after.push(calls().await);
         shop.clock.advance(60_000);
     }
-    assert!(after[0] <= 6, "{after:?}");
-    let (early, late) = (after[5] - after[1], after[15] - after[11]);
-    assert!(late <= early && after[15] <= 6 + 12, "{after:?}");
+    // Pauses of about 1, 2, 4 and 8 minutes: one of them ends in the second eight minutes, where a fixed pause would end
+    // eight times. The clock moves a minute at a time, so all six messages may ask at each end.
+    let (first, second) = (after[7], after[15] - after[7]);
+    assert!((1..=24).contains(&first) && second <= 6, "{after:?}");
     assert!(shop.sent().await.is_empty());
 }
