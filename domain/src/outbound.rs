@@ -146,6 +146,18 @@ pub async fn sent(
     let known_already = message.external_id.as_deref() == Some(mid);
     let meta_time = at.or(stood_in.as_ref().map(|row| row.sent_at));
     let sent_at = meta_time.unwrap_or(if known_already { message.sent_at } else { now });
+    mark_sent(db, message_id, mid, sent_at).await?;
+    catch_up(db, message.clone(), mid, stood_in.as_ref()).await?;
+    if message.status.as_deref() != Some("sent") {
+        count(db, &message, 1, now).await?;
+    }
+    if let Some(other) = message.external_id.as_deref().filter(|other| *other != mid) {
+        give_back(db, &message, other, now).await?;
+    }
+    refresh(db, &BTreeSet::from([message.conversation_id])).await
+}
+
+async fn mark_sent(db: &impl ConnectionTrait, message_id: Uuid, mid: &str, sent_at: Millis) -> Result<(), DbErr> {
     message::Entity::update_many()
         .col_expr(message::Column::ExternalId, Expr::value(Some(mid)))
         .col_expr(message::Column::Status, Expr::value("sent"))
@@ -156,14 +168,7 @@ pub async fn sent(
         .filter(message::Column::Id.eq(message_id))
         .exec(db)
         .await?;
-    catch_up(db, message.clone(), mid, stood_in.as_ref()).await?;
-    if message.status.as_deref() != Some("sent") {
-        count(db, &message, 1, now).await?;
-    }
-    if let Some(other) = message.external_id.as_deref().filter(|other| *other != mid) {
-        give_back(db, &message, other, now).await?;
-    }
-    refresh(db, &BTreeSet::from([message.conversation_id])).await
+    Ok(())
 }
 
 async fn count(db: &impl ConnectionTrait, message: &message::Model, by: i64, now: Millis) -> Result<(), DbErr> {
@@ -192,15 +197,7 @@ async fn mistaken(db: &impl ConnectionTrait, row: &message::Model, now: Millis) 
 async fn give_back(db: &impl ConnectionTrait, message: &message::Model, other: &str, now: Millis) -> Result<(), DbErr> {
     let of_ours = by_words(db, message.text.as_deref(), message.conversation_id, message.sent_at).await?;
     if let Some(ours) = of_ours.filter(|row| row.id != message.id) {
-        message::Entity::update_many()
-            .col_expr(message::Column::ExternalId, Expr::value(Some(other)))
-            .col_expr(message::Column::Status, Expr::value("sent"))
-            .col_expr(message::Column::ErrorClass, Expr::value(None::<String>))
-            .col_expr(message::Column::ErrorMessage, Expr::value(None::<String>))
-            .col_expr(message::Column::SentAt, Expr::value(message.sent_at))
-            .filter(message::Column::Id.eq(ours.id))
-            .exec(db)
-            .await?;
+        mark_sent(db, ours.id, other, message.sent_at).await?;
         return count(db, &ours, 1, now).await;
     }
     let foreign = message::Model {

@@ -109,7 +109,9 @@ impl From<AutoReplyError> for Problem {
         match error {
             AutoReplyError::Unknown => Self::new(Code::NotFound),
             AutoReplyError::Feature { needed, .. } => Self::with(Code::FeatureRequired, detail).required_plan(needed),
-            AutoReplyError::NoText | AutoReplyError::TooLong(_) => Self::with(Code::InvalidRequest, detail),
+            AutoReplyError::NoText | AutoReplyError::Characters | AutoReplyError::TooLong(_) => {
+                Self::with(Code::InvalidRequest, detail)
+            }
             AutoReplyError::Db(error) => error.into(),
         }
     }

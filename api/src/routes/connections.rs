@@ -7,7 +7,7 @@ use crate::auth::Shop;
 use crate::problem::{Code, Problem};
 use domain::api_keys::Scope;
 use domain::clock::rfc3339;
-use domain::connections::{self, AutoReply, AutoReplyError};
+use domain::connections::{self, AutoReply};
 use domain::id::IdKind;
 use entities::connection;
 use poem::web::Data;
@@ -120,18 +120,9 @@ impl ConnectionRoutes {
         let found = connections::find(tx.conn(), shop.organization(), id).await?;
         found.ok_or(Problem::new(Code::NotFound))?;
         let wanted = wanted(body.0)?;
-        let has_text = matches!(&wanted, AutoReply::Template(text) if !text.trim().is_empty());
-        match connections::set_auto_reply(&tx, &app.ctx, shop.actor(), shop.organization(), id, wanted).await {
-            Ok(changed) => {
-                tx.commit().await?;
-                Ok(Json(shown(changed)))
-            }
-            // There is a text: what is wrong is in it.
-            Err(AutoReplyError::NoText) if has_text => {
-                Err(Problem::with(Code::InvalidRequest, "The text holds a character that cannot be sent."))
-            }
-            Err(error) => Err(error.into()),
-        }
+        let changed = connections::set_auto_reply(&tx, &app.ctx, shop.actor(), shop.organization(), id, wanted).await?;
+        tx.commit().await?;
+        Ok(Json(shown(changed)))
     }
 }
 

@@ -2,13 +2,11 @@
 
 use domain::clock::rfc3339;
 use domain::id::IdKind;
+use domain::inbox::WITHOUT_MID;
 use domain::inbox::threads::Shown;
 use poem_openapi::Object;
 use poem_openapi::types::Any;
 use serde_json::Value;
-
-/// How ids begin that the inbox made up for messages Meta gave none; nobody could look them up there.
-const SUBSTITUTE: &str = "without-mid:";
 
 /// A file, picture or share of a message.
 #[derive(Object)]
@@ -80,7 +78,7 @@ pub fn shown(shown: Shown) -> Message {
     Message {
         id: IdKind::Message.show(row.id),
         conversation_id: IdKind::Conversation.show(row.conversation_id),
-        external_id: row.external_id.filter(|id| !id.starts_with(SUBSTITUTE)),
+        external_id: row.external_id.filter(|id| !id.starts_with(WITHOUT_MID)),
         direction: row.direction,
         origin: row.origin,
         kind: row.kind,

@@ -6,17 +6,14 @@ use crate::audit::{self, Actor, Entry};
 use crate::context::Context;
 use crate::db::Tx;
 use crate::id::{IdKind, OrganizationId};
+use crate::outbound::route_of;
 use crate::plans::{self, Entitled};
 use entities::connection::{Column, Entity, Model};
+use meta::TextLimit;
 use sea_orm::sea_query::Expr;
 use sea_orm::{ColumnTrait, DbErr, EntityTrait, QueryFilter};
 use serde_json::json;
 use uuid::Uuid;
-
-/// Instagram's limit, in bytes.
-const INSTAGRAM_BYTES: usize = 1_000;
-/// The limit elsewhere, in characters.
-const FACEBOOK_CHARACTERS: usize = 2_000;
 
 /// What is wanted.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,9 +38,12 @@ pub enum AutoReplyError {
         /// The smallest plan that has it.
         needed: Option<String>,
     },
-    /// Empty, or with characters that cannot be sent.
+    /// Empty.
     #[error("The automatic reply needs a text.")]
     NoText,
+    /// Control characters.
+    #[error("The text holds a character that cannot be sent.")]
+    Characters,
     /// Longer than Meta sends.
     #[error("The text is too long: {0}.")]
     TooLong(&'static str),
@@ -97,17 +97,18 @@ async fn require_feature(tx: &Tx, organization: OrganizationId) -> Result<(), Au
 }
 
 fn checked_text(connection: &Model, text: String) -> Result<String, AutoReplyError> {
-    let unsendable = |c: char| c.is_control() && !matches!(c, '\n' | '\t');
-    if text.trim().is_empty() || text.chars().any(unsendable) {
+    if text.trim().is_empty() {
         return Err(AutoReplyError::NoText);
     }
-    if connection.platform == "instagram" && text.len() > INSTAGRAM_BYTES {
-        return Err(AutoReplyError::TooLong(
-            "Instagram takes 1000 bytes, and letters beyond ASCII count for more than one",
-        ));
+    if text.chars().any(|c| c.is_control() && !matches!(c, '\n' | '\t')) {
+        return Err(AutoReplyError::Characters);
     }
-    if text.chars().count() > FACEBOOK_CHARACTERS {
-        return Err(AutoReplyError::TooLong("Messenger takes 2000 characters"));
+    let limit = meta::text_limit(route_of(connection));
+    if !limit.fits(&text) {
+        return Err(AutoReplyError::TooLong(match limit {
+            TextLimit::Bytes(_) => "Instagram takes 1000 bytes, and letters beyond ASCII count for more than one",
+            TextLimit::Characters(_) => "Messenger takes 2000 characters",
+        }));
     }
     Ok(text)
 }

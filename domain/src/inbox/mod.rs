@@ -9,6 +9,8 @@ pub mod store;
 mod summary;
 pub mod threads;
 
+pub use rows::WITHOUT_MID;
+
 pub(crate) use changes::catch_up;
 pub(crate) use echo::by_words;
 pub(crate) use summary::refresh;

@@ -130,12 +130,15 @@ pub fn lead_source(referral: &Referral) -> Value {
     })
 }
 
+/// Begins an id of our own making, for a message to which Meta gave none.
+pub const WITHOUT_MID: &str = "without-mid:";
+
 /// Some postbacks (and test messages) come without an id: the same event must still be the same row.
 fn substitute_mid(event: &Event) -> String {
     let identity = format!("{:?}|{:?}|{:?}|{:?}", event.sender, event.recipient, event.timestamp_ms, event.body);
     let digest = Sha256::digest(identity.as_bytes());
     let hex: String = digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect();
-    format!("without-mid:{hex}")
+    format!("{WITHOUT_MID}{hex}")
 }
 
 fn bounded(text: &str, characters: usize) -> String {

@@ -46,8 +46,8 @@ pub async fn due(db: &Db, claim: Claim<'_>) -> Result<Vec<Job>, DbErr> {
 /// Claims those of the jobs handed over that may run; the others are found by a later look.
 pub async fn handed_over(db: &Db, claim: Claim<'_>, ids: &[Uuid]) -> Result<Vec<Job>, DbErr> {
     let tx = db.begin().await?;
-    let values = vec![hex_list(ids).into(), claim.queue.as_str().into(), claim.now.into()];
-    let ids = ids_of(tx.conn(), statement(sqlite::DUE_BY_ID, values)).await?;
+    let values = vec![claim.queue.as_str().into(), claim.now.into(), hex_list(ids).into()];
+    let ids = ids_of(tx.conn(), statement(&sqlite::DUE_BY_ID, values)).await?;
     let jobs = take(tx.conn(), claim, &ids, false).await?;
     tx.commit().await?;
     Ok(jobs)
@@ -56,14 +56,14 @@ pub async fn handed_over(db: &Db, claim: Claim<'_>, ids: &[Uuid]) -> Result<Vec<
 /// Is there a due job that must run alone?
 pub async fn isolated_waits(db: &Db, queue: Queue, now: Millis) -> Result<bool, DbErr> {
     let values = vec![queue.as_str().into(), now.into()];
-    Ok(!ids_of(db.read(), statement(sqlite::DUE_ISOLATED, values)).await?.is_empty())
+    Ok(!ids_of(db.read(), statement(&sqlite::DUE_ISOLATED, values)).await?.is_empty())
 }
 
 /// Claims one job that must run alone. The caller has made sure that nothing else runs in this process.
 pub async fn isolated(db: &Db, claim: Claim<'_>) -> Result<Vec<Job>, DbErr> {
     let tx = db.begin().await?;
     let values = vec![claim.queue.as_str().into(), claim.now.into()];
-    let ids = ids_of(tx.conn(), statement(sqlite::DUE_ISOLATED, values)).await?;
+    let ids = ids_of(tx.conn(), statement(&sqlite::DUE_ISOLATED, values)).await?;
     let jobs = take(tx.conn(), claim, &ids, true).await?;
     tx.commit().await?;
     Ok(jobs)
@@ -73,8 +73,8 @@ async fn candidates(db: &impl ConnectionTrait, claim: Claim<'_>, limit: usize) -
     let mut ids = Vec::new();
     for priority in PRIORITIES {
         let room = i64::try_from(limit - ids.len()).unwrap_or(i64::MAX);
-        let values = vec![claim.queue.as_str().into(), priority.into(), claim.now.into(), room.into()];
-        ids.extend(ids_of(db, statement(sqlite::DUE, values)).await?);
+        let values = vec![claim.queue.as_str().into(), claim.now.into(), priority.into(), room.into()];
+        ids.extend(ids_of(db, statement(&sqlite::DUE, values)).await?);
         if ids.len() >= limit {
             break;
         }

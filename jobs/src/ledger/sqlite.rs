@@ -1,30 +1,11 @@
 //! The hot statements for SQLite. The index is named in each, so that its planner cannot choose another when statistics
 //! are missing or old; the literal state lists must stay those of the partial indexes in `migration`.
 
-/// Due jobs of one queue and priority that may run now, oldest first.
-/// Values: queue, priority, now, limit.
-pub const DUE: &str = "
-SELECT j.id FROM jobs AS j INDEXED BY jobs_claim
-WHERE j.queue = ?1 AND j.priority = ?2 AND j.run_at <= ?3
-  AND j.state IN ('scheduled', 'available', 'retryable', 'snoozed')
-  AND j.isolated = FALSE
-  AND NOT EXISTS (SELECT 1 FROM queues AS q WHERE q.name = ?1 AND q.paused = TRUE)
-  AND NOT EXISTS (SELECT 1 FROM holds AS h WHERE ?1 = 'send' AND h.subject = 'app' AND h.until_at > ?3)
-  AND (j.connection_id IS NULL
-       OR NOT EXISTS (SELECT 1 FROM holds AS h WHERE h.connection_id = j.connection_id AND h.until_at > ?3))
-  AND (j.lane IS NULL
-       OR NOT EXISTS (SELECT 1 FROM jobs AS o INDEXED BY jobs_lane
-                      WHERE o.lane = j.lane AND o.lane IS NOT NULL AND o.id <> j.id
-                        AND o.state IN ('scheduled', 'available', 'retryable', 'snoozed', 'running')
-                        AND (o.state = 'running'
-                             OR (o.id < j.id AND (o.state <> 'scheduled' OR o.run_at <= ?3)))))
-ORDER BY j.run_at, j.id LIMIT ?4";
+use std::sync::LazyLock;
 
-/// A due job that must run alone. Values: queue, now.
-pub const DUE_ISOLATED: &str = "
-SELECT j.id FROM jobs AS j INDEXED BY jobs_isolated
-WHERE j.isolated = TRUE AND j.state IN ('scheduled', 'available', 'retryable', 'snoozed')
-  AND j.queue = ?1 AND j.run_at <= ?2
+/// What lets a due job run now, the same however it was found: queue not paused, sending not held, lane free.
+/// Values: ?1 queue, ?2 now.
+const FREE: &str = "
   AND NOT EXISTS (SELECT 1 FROM queues AS q WHERE q.name = ?1 AND q.paused = TRUE)
   AND NOT EXISTS (SELECT 1 FROM holds AS h WHERE ?1 = 'send' AND h.subject = 'app' AND h.until_at > ?2)
   AND (j.connection_id IS NULL
@@ -34,25 +15,43 @@ WHERE j.isolated = TRUE AND j.state IN ('scheduled', 'available', 'retryable', '
                       WHERE o.lane = j.lane AND o.lane IS NOT NULL AND o.id <> j.id
                         AND o.state IN ('scheduled', 'available', 'retryable', 'snoozed', 'running')
                         AND (o.state = 'running'
-                             OR (o.id < j.id AND (o.state <> 'scheduled' OR o.run_at <= ?2)))))
-ORDER BY j.run_at, j.id LIMIT 1";
+                             OR (o.id < j.id AND (o.state <> 'scheduled' OR o.run_at <= ?2)))))";
 
-/// Which of the jobs handed over by id may run now. Values: a JSON array of ids in hex, queue, now.
-pub const DUE_BY_ID: &str = "
-SELECT j.id FROM json_each(?1) AS handed CROSS JOIN jobs AS j ON j.id = unhex(handed.value)
-WHERE +j.queue = ?2 AND +j.run_at <= ?3
+/// Due jobs of one queue and priority that may run now, oldest first.
+/// Values: queue, now, priority, limit.
+pub static DUE: LazyLock<String> = LazyLock::new(|| {
+    format!(
+        "
+SELECT j.id FROM jobs AS j INDEXED BY jobs_claim
+WHERE j.queue = ?1 AND j.priority = ?3 AND j.run_at <= ?2
+  AND j.state IN ('scheduled', 'available', 'retryable', 'snoozed')
+  AND j.isolated = FALSE {FREE}
+ORDER BY j.run_at, j.id LIMIT ?4"
+    )
+});
+
+/// A due job that must run alone. Values: queue, now.
+pub static DUE_ISOLATED: LazyLock<String> = LazyLock::new(|| {
+    format!(
+        "
+SELECT j.id FROM jobs AS j INDEXED BY jobs_isolated
+WHERE j.isolated = TRUE AND j.state IN ('scheduled', 'available', 'retryable', 'snoozed')
+  AND j.queue = ?1 AND j.run_at <= ?2 {FREE}
+ORDER BY j.run_at, j.id LIMIT 1"
+    )
+});
+
+/// Which of the jobs handed over by id may run now; the plus signs leave the planner nothing but the ids.
+/// Values: queue, now, a JSON array of ids in hex.
+pub static DUE_BY_ID: LazyLock<String> = LazyLock::new(|| {
+    format!(
+        "
+SELECT j.id FROM json_each(?3) AS handed CROSS JOIN jobs AS j ON j.id = unhex(handed.value)
+WHERE +j.queue = ?1 AND +j.run_at <= ?2
   AND +j.state IN ('scheduled', 'available', 'retryable', 'snoozed')
-  AND j.isolated = FALSE
-  AND NOT EXISTS (SELECT 1 FROM queues AS q WHERE q.name = ?2 AND q.paused = TRUE)
-  AND NOT EXISTS (SELECT 1 FROM holds AS h WHERE ?2 = 'send' AND h.subject = 'app' AND h.until_at > ?3)
-  AND (j.connection_id IS NULL
-       OR NOT EXISTS (SELECT 1 FROM holds AS h WHERE h.connection_id = j.connection_id AND h.until_at > ?3))
-  AND (j.lane IS NULL
-       OR NOT EXISTS (SELECT 1 FROM jobs AS o INDEXED BY jobs_lane
-                      WHERE o.lane = j.lane AND o.lane IS NOT NULL AND o.id <> j.id
-                        AND o.state IN ('scheduled', 'available', 'retryable', 'snoozed', 'running')
-                        AND (o.state = 'running'
-                             OR (o.id < j.id AND (o.state <> 'scheduled' OR o.run_at <= ?3)))))";
+  AND j.isolated = FALSE {FREE}"
+    )
+});
 
 /// Takes the jobs named. Values: now, lease end, worker, a JSON array of ids in hex, alone.
 pub const TAKE: &str = "
