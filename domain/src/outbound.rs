@@ -5,8 +5,9 @@ use crate::clock::Millis;
 use crate::db::Tx;
 use crate::id::new_id;
 use crate::inbox::threads::window_closes_at;
-use crate::inbox::{by_words, catch_up, refresh};
-use crate::usage;
+use crate::inbox::{by_words, catch_up, lock, refresh};
+use crate::usage::Tally;
+use entities::message::Model as Message;
 use entities::{connection, contact, conversation, message};
 use meta::Route;
 use sea_orm::sea_query::Expr;
@@ -122,10 +123,30 @@ pub async fn sent(
     at: Option<Millis>,
     now: Millis,
 ) -> Result<(), DbErr> {
-    let Some(message) = message::Entity::find_by_id(message_id).one(db).await? else { return Ok(()) };
-    if message.direction != "outbound" {
+    let mut tally = Tally::default();
+    sent_counted(db, message_id, mid, at, now, &mut tally).await?;
+    tally.write(db, now).await
+}
+
+/// The same for one of many: the caller writes the tally.
+pub(crate) async fn sent_counted(
+    db: &impl ConnectionTrait,
+    message_id: Uuid,
+    mid: &str,
+    at: Option<Millis>,
+    now: Millis,
+    tally: &mut Tally,
+) -> Result<(), DbErr> {
+    let Some(Message { conversation_id, direction, .. }) = message::Entity::find_by_id(message_id).one(db).await?
+    else {
+        return Ok(());
+    };
+    if direction != "outbound" {
         return Ok(());
     }
+    lock::conversation(db, conversation_id).await?;
+    // Read again: it may have changed until the lock was ours.
+    let Some(message) = message::Entity::find_by_id(message_id).one(db).await? else { return Ok(()) };
     let holder = message::Entity::find()
         .filter(message::Column::ConversationId.eq(message.conversation_id))
         .filter(message::Column::ExternalId.eq(mid))
@@ -138,7 +159,7 @@ pub async fn sent(
             Some(row)
         }
         Some(row) => {
-            mistaken(db, &row, now).await?;
+            mistaken(db, &row, tally).await?;
             None
         }
         None => None,
@@ -149,10 +170,10 @@ pub async fn sent(
     mark_sent(db, message_id, mid, sent_at).await?;
     catch_up(db, message.clone(), mid, stood_in.as_ref()).await?;
     if message.status.as_deref() != Some("sent") {
-        count(db, &message, 1, now).await?;
+        count(tally, &message, 1);
     }
     if let Some(other) = message.external_id.as_deref().filter(|other| *other != mid) {
-        give_back(db, &message, other, now).await?;
+        give_back(db, &message, other, now, tally).await?;
     }
     refresh(db, &BTreeSet::from([message.conversation_id])).await
 }
@@ -171,16 +192,15 @@ async fn mark_sent(db: &impl ConnectionTrait, message_id: Uuid, mid: &str, sent_
     Ok(())
 }
 
-async fn count(db: &impl ConnectionTrait, message: &message::Model, by: i64, now: Millis) -> Result<(), DbErr> {
-    usage::add(db, message.organization_id, "messages_sent", by, now).await?;
+fn count(tally: &mut Tally, message: &message::Model, by: i64) {
+    tally.add(message.organization_id, "messages_sent", by);
     if message.origin == "auto" {
-        usage::add(db, message.organization_id, "auto_replies", by, now).await?;
+        tally.add(message.organization_id, "auto_replies", by);
     }
-    Ok(())
 }
 
 /// An echo with the same words was taken for this message's, and was another's: what became of it is unknown again.
-async fn mistaken(db: &impl ConnectionTrait, row: &message::Model, now: Millis) -> Result<(), DbErr> {
+async fn mistaken(db: &impl ConnectionTrait, row: &message::Model, tally: &mut Tally) -> Result<(), DbErr> {
     message::Entity::update_many()
         .col_expr(message::Column::ExternalId, Expr::value(None::<String>))
         .col_expr(message::Column::Status, Expr::value("unknown"))
@@ -189,16 +209,26 @@ async fn mistaken(db: &impl ConnectionTrait, row: &message::Model, now: Millis) 
         .filter(message::Column::Id.eq(row.id))
         .exec(db)
         .await?;
-    if row.status.as_deref() == Some("sent") { count(db, row, -1, now).await } else { Ok(()) }
+    if row.status.as_deref() == Some("sent") {
+        count(tally, row, -1);
+    }
+    Ok(())
 }
 
 /// The id that an echo gave this message belongs to another one with the same words: to one of ours whose outcome is
 /// unknown, else to somebody else's.
-async fn give_back(db: &impl ConnectionTrait, message: &message::Model, other: &str, now: Millis) -> Result<(), DbErr> {
+async fn give_back(
+    db: &impl ConnectionTrait,
+    message: &message::Model,
+    other: &str,
+    now: Millis,
+    tally: &mut Tally,
+) -> Result<(), DbErr> {
     let of_ours = by_words(db, message.text.as_deref(), message.conversation_id, message.sent_at).await?;
     if let Some(ours) = of_ours.filter(|row| row.id != message.id) {
         mark_sent(db, ours.id, other, message.sent_at).await?;
-        return count(db, &ours, 1, now).await;
+        count(tally, &ours, 1);
+        return Ok(());
     }
     let foreign = message::Model {
         id: new_id(now),

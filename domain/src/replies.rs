@@ -5,6 +5,7 @@ use crate::clock::{DAY, MINUTE, Millis};
 use crate::context::Context;
 use crate::db::Tx;
 use crate::id::{OrganizationId, new_id};
+use crate::inbox::lock;
 use crate::inbox::threads::window_closes_at;
 use crate::outbound;
 use crate::plans::Entitled;
@@ -31,6 +32,11 @@ pub enum Decision {
 /// Decides about the reply to one message, in the transaction that will also hold the job that sends it.
 pub async fn decide(tx: &Tx, ctx: &Context, message_id: Uuid) -> Result<Decision, DbErr> {
     let (db, now) = (tx.conn(), ctx.now());
+    let Some(inbound) = message::Entity::find_by_id(message_id).one(db).await? else {
+        return Ok(Decision::Skip("message_gone"));
+    };
+    // What it was answered with, how often, and whether it was unsent, is decided one after the other.
+    lock::conversation(db, inbound.conversation_id).await?;
     let Some(inbound) = message::Entity::find_by_id(message_id).one(db).await? else {
         return Ok(Decision::Skip("message_gone"));
     };

@@ -10,8 +10,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use entities::sign_in_failure::{ActiveModel, Column, Entity, Model};
 use entities::user;
-use sea_orm::sea_query::{Expr, ExprTrait, OnConflict};
-use sea_orm::{ColumnTrait, DbErr, EntityTrait, QueryFilter};
+use sea_orm::sea_query::{Expr, ExprTrait, LockType, OnConflict};
+use sea_orm::{ColumnTrait, DbErr, EntityTrait, QueryFilter, QuerySelect as _};
 use secrecy::SecretString;
 use sha2::{Digest, Sha256};
 use std::net::IpAddr;
@@ -80,7 +80,11 @@ pub async fn count_address(ctx: &Context, from: IpAddr) -> Result<(), SignInErro
 }
 
 async fn count(tx: &Tx, now: Millis, subject: &str, limit: i32) -> Result<(), SignInError> {
-    let found = Entity::find_by_id(subject.to_owned()).one(tx.conn()).await?;
+    // There must be a row to lock, or two first tries of the same moment would count as one.
+    let none = Model { subject: subject.to_owned(), failures: 0, window_started_at: now };
+    let keep = OnConflict::column(Column::Subject).do_nothing().to_owned();
+    Entity::insert(ActiveModel::from(none)).on_conflict(keep).exec_without_returning(tx.conn()).await?;
+    let found = Entity::find_by_id(subject.to_owned()).lock(LockType::Update).one(tx.conn()).await?;
     let current = found.filter(|row| now - row.window_started_at < WINDOW);
     if let Some(row) = current.as_ref().filter(|row| row.failures >= limit) {
         let left = row.window_started_at + WINDOW - now;

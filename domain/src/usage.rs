@@ -15,25 +15,33 @@ pub const METRICS: [&str; 3] = ["messages_received", "messages_sent", "auto_repl
 /// Counters of one month by metric.
 pub type Counters = BTreeMap<String, i64>;
 
-/// Adds to one counter of the current month.
-pub(crate) async fn add(
-    db: &impl ConnectionTrait,
-    organization_id: Uuid,
-    metric: &str,
-    count: i64,
-    now: Millis,
-) -> Result<(), DbErr> {
-    let row = ActiveModel {
-        organization_id: Set(organization_id),
-        month: Set(clock::month(now)),
-        metric: Set(metric.to_owned()),
-        count: Set(count),
-    };
-    let conflict = OnConflict::columns([Column::OrganizationId, Column::Month, Column::Metric])
-        .value(Column::Count, Expr::cust("usage_counters.count + excluded.count"))
-        .to_owned();
-    Entity::insert(row).on_conflict(conflict).exec_without_returning(db).await?;
-    Ok(())
+/// What a transaction has to count. Written at its end and in one order for everybody: a counter is locked from then to the
+/// commit, and two transactions that count for the same shops must not wait for each other.
+#[derive(Debug, Default)]
+pub(crate) struct Tally(BTreeMap<(Uuid, &'static str), i64>);
+
+impl Tally {
+    /// Adds to one counter.
+    pub(crate) fn add(&mut self, organization_id: Uuid, metric: &'static str, count: i64) {
+        *self.0.entry((organization_id, metric)).or_default() += count;
+    }
+
+    /// Adds everything to the counters of the current month.
+    pub(crate) async fn write(self, db: &impl ConnectionTrait, now: Millis) -> Result<(), DbErr> {
+        for ((organization_id, metric), count) in self.0.into_iter().filter(|(_, count)| *count != 0) {
+            let row = ActiveModel {
+                organization_id: Set(organization_id),
+                month: Set(clock::month(now)),
+                metric: Set(metric.to_owned()),
+                count: Set(count),
+            };
+            let conflict = OnConflict::columns([Column::OrganizationId, Column::Month, Column::Metric])
+                .value(Column::Count, Expr::cust("usage_counters.count + excluded.count"))
+                .to_owned();
+            Entity::insert(row).on_conflict(conflict).exec_without_returning(db).await?;
+        }
+        Ok(())
+    }
 }
 
 /// Counters of every month from `since` on (`2026-11`), newest first.

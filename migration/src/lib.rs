@@ -12,6 +12,7 @@ mod m0003_inbox;
 mod m0004_deliveries;
 mod m0005_jobs;
 mod m0006_operations;
+mod m0007_many_processes;
 
 /// Applies and reverts the changes in order.
 pub struct Migrator;
@@ -26,6 +27,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0004_deliveries::Migration),
             Box::new(m0005_jobs::Migration),
             Box::new(m0006_operations::Migration),
+            Box::new(m0007_many_processes::Migration),
         ]
     }
 }

@@ -41,9 +41,9 @@ pub async fn make(settings: Settings) -> anyhow::Result<Made> {
     let (origin, secure) = (settings.origin(), settings.is_secure());
     let meta = MetaClient::new(settings.meta).context("the client for Meta could not be made")?;
     let vault = settings.vault.context("TOKEN_ENCRYPTION_KEYS is not set")?;
-    let url = settings.database_url.expose_secret();
-    let db = Db::open(url).await.context("the database of DATABASE_URL could not be opened")?;
-    migrate::up(&db, url).await?;
+    let db = Db::open_with(settings.database_url.expose_secret(), settings.database_connections).await;
+    let db = db.context("the database of DATABASE_URL could not be opened")?;
+    migrate::up(&db).await?;
     let ctx = Context {
         db,
         vault: Arc::new(vault),

@@ -16,6 +16,7 @@ use secrecy::{SecretBox, SecretString};
 use sha2::Sha256;
 use source::Source;
 use std::net::{IpAddr, SocketAddr};
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 /// What a command needs; what it does not need may be missing.
@@ -34,6 +35,8 @@ pub enum Need {
 pub struct Settings {
     /// Opens the database; may hold a password.
     pub database_url: SecretString,
+    /// Connections to Postgres at most.
+    pub database_connections: u32,
     /// Where to listen.
     pub bind_addr: SocketAddr,
     /// How others reach us, without a slash at the end.
@@ -74,6 +77,7 @@ impl Settings {
         let public_url = base_url(source, "PUBLIC_URL", p);
         let settings = Self {
             database_url,
+            database_connections: number(source, "DATABASE_CONNECTIONS", 4..=1_000, p),
             bind_addr: parsed(source, "BIND_ADDR", "must be an address and port like 127.0.0.1:8080", p)
                 .unwrap_or(SocketAddr::from(([127, 0, 0, 1], 0))),
             domain: domain_settings(source, &public_url, need, p),
@@ -82,14 +86,7 @@ impl Settings {
             vault,
             cursor_key,
             ledger: ledger(source, p),
-            max_connections: source
-                .get("MAX_CONNECTIONS")
-                .and_then(|text| text.parse().ok())
-                .filter(|n| (1..=100_000).contains(n))
-                .unwrap_or_else(|| {
-                    p.add("MAX_CONNECTIONS", "must be a number from 1 to 100000");
-                    1
-                }),
+            max_connections: number(source, "MAX_CONNECTIONS", 1..=100_000, p) as usize,
             log_format: source.get("LOG_FORMAT").unwrap_or_default().to_owned(),
             log_filter: log_filter(source, p),
             trusted_proxies: proxies(source, p),
@@ -120,10 +117,11 @@ impl Settings {
 
 fn database_url(source: &Source, p: &mut Problems) -> SecretString {
     let url = source.get("DATABASE_URL").unwrap_or_default();
-    if url.starts_with("postgres://") || url.starts_with("postgresql://") {
-        p.add("DATABASE_URL", "names Postgres, which is not supported yet; use sqlite://<file>?mode=rwc");
-    } else if !url.starts_with("sqlite:") {
-        p.add("DATABASE_URL", "must begin with sqlite:// and name a file");
+    if !["sqlite:", "postgres://", "postgresql://"].iter().any(|scheme| url.starts_with(scheme)) {
+        p.add(
+            "DATABASE_URL",
+            "must begin with sqlite:// and name a file, or look like postgres://user:password@host:5432/database",
+        );
     }
     SecretString::from(url)
 }
@@ -280,6 +278,14 @@ fn base_url(source: &Source, name: &str, p: &mut Problems) -> String {
         Ok(url) => url,
         Err(form) => (p.add(name, form), String::new()).1,
     }
+}
+
+fn number(source: &Source, name: &str, allowed: RangeInclusive<u32>, p: &mut Problems) -> u32 {
+    let number = source.get(name).and_then(|text| text.parse().ok()).filter(|number| allowed.contains(number));
+    number.unwrap_or_else(|| {
+        p.add(name, format!("must be a number from {} to {}", allowed.start(), allowed.end()));
+        *allowed.start()
+    })
 }
 
 fn parsed<T: std::str::FromStr>(source: &Source, name: &str, form: &str, p: &mut Problems) -> Option<T> {

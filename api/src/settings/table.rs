@@ -30,9 +30,14 @@ pub const SETTINGS: &[Setting] = &[
     Setting {
         name: "DATABASE_URL",
         default: "sqlite://retail-assist.db?mode=rwc",
-        help: "Where everything is kept: sqlite://<file>?mode=rwc",
+        help: "Where everything is kept: sqlite://<file>?mode=rwc, or postgres://<user>:<password>@<host>:<port>/<database>",
         secret: true,
     },
+    plain(
+        "DATABASE_CONNECTIONS",
+        "16",
+        "Connections of this process to Postgres at most; all processes together must stay under its max_connections",
+    ),
     secret("REDIS_URL", "Rings workers on other machines; not supported yet, leave it unset"),
     plain("BIND_ADDR", "127.0.0.1:8080", "Address and port to listen on"),
     plain(

@@ -6,6 +6,7 @@ use crate::clock::{MINUTE, Millis, SECOND};
 use crate::id::IdKind;
 use crate::outbound;
 use crate::settings::Settings;
+use crate::usage::Tally;
 use entities::{connection, message};
 use meta::webhook::{EventBody, Message};
 use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder};
@@ -31,6 +32,7 @@ pub async fn merge(
     settings: &Settings,
     routed: &Routed<'_>,
     conversation_id: Uuid,
+    tally: &mut Tally,
 ) -> Result<Merge, DbErr> {
     let EventBody::Message(echo) = &routed.event.body else { return Ok(Merge::New) };
     let Some(mid) = &echo.mid else { return Ok(Merge::New) };
@@ -47,7 +49,8 @@ pub async fn merge(
     };
     let Some(id) = ours else { return Ok(Merge::New) };
     // What the world tells us stands, whatever we thought of it.
-    outbound::sent(db, id, mid, routed.event.timestamp_ms.map(|_| routed.at()), routed.received_at).await?;
+    let at = routed.event.timestamp_ms.map(|_| routed.at());
+    outbound::sent_counted(db, id, mid, at, routed.received_at, tally).await?;
     Ok(Merge::Ours(id))
 }
 

@@ -3,6 +3,7 @@
 
 mod changes;
 mod echo;
+pub(crate) mod lock;
 mod people;
 mod rows;
 pub mod store;

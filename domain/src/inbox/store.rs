@@ -3,9 +3,10 @@
 
 use super::echo::{self, Merge};
 use super::people::Person;
-use super::{changes, people, rows, summary};
+use super::{changes, lock, people, rows, summary};
 use crate::clock::{MINUTE, Millis};
 use crate::settings::Settings;
+use crate::usage::Tally;
 use entities::{connection, conversation, message, message_mark};
 use meta::webhook::{Event, EventBody};
 use sea_orm::sea_query::OnConflict;
@@ -118,6 +119,7 @@ pub async fn store(
         }
     }
     let conversations = people::conversations(db, &wanted, now).await?;
+    lock::conversations(db, &conversations.values().map(|conversation| conversation.id).collect()).await?;
     let conversation_of = |person: &Person| {
         // Both inserts ignore conflicts, so the row is there unless it was deleted under us.
         conversations.get(person).ok_or_else(|| DbErr::RecordNotFound("a conversation vanished".to_owned()))
@@ -125,7 +127,7 @@ pub async fn store(
 
     let mut recorded: Vec<Option<Recorded>> = Vec::new();
     recorded.resize_with(events.len(), || None);
-    let mut new_rows = NewRows::default();
+    let (mut new_rows, mut tally) = (NewRows::default(), Tally::default());
     let mut touched = BTreeSet::new();
     for (at, (plan, routed)) in plans.into_iter().zip(events).enumerate() {
         match plan {
@@ -133,7 +135,7 @@ pub async fn store(
             Plan::Message(person) => new_rows.add(at, routed, conversation_of(&person)?),
             Plan::Echo(person) => {
                 let conversation = conversation_of(&person)?;
-                let merged = echo::merge(db, settings, routed, conversation.id).await?;
+                let merged = echo::merge(db, settings, routed, conversation.id, &mut tally).await?;
                 match merged {
                     Merge::New => new_rows.add(at, routed, conversation),
                     Merge::Known(id) => {
@@ -165,7 +167,10 @@ pub async fn store(
     }
     new_rows.write(db, &mut recorded, &mut touched).await?;
     summary::refresh(db, &touched).await?;
-    summary::count_usage(db, &new_rows.received, now).await?;
+    for (organization_id, count) in new_rows.received {
+        tally.add(organization_id, "messages_received", count);
+    }
+    tally.write(db, now).await?;
     summary::webhook_seen(db, events.iter().map(|routed| routed.connection.id), now).await?;
     Ok(recorded.into_iter().map(|done| done.unwrap_or_else(|| Recorded::plain(Outcome::Failed, "internal"))).collect())
 }

@@ -2,12 +2,11 @@
 //! Each statement takes a maximum, a minimum or a sum, so that the order of events does not matter.
 
 use crate::clock::{Millis, SECOND};
-use crate::usage;
 use entities::{connection, conversation, message};
-use sea_orm::sea_query::{Expr, NullOrdering, Query};
+use sea_orm::sea_query::{CaseStatement, Expr, ExprTrait as _, LockBehavior, LockType, NullOrdering, Query};
 use sea_orm::{ColumnTrait, Condition, ConnectionTrait, DbErr, EntityTrait, Order, QueryFilter};
 use serde_json::Value;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use uuid::Uuid;
 
 /// Points each conversation at its latest message: by time, then by Meta's id.
@@ -40,13 +39,13 @@ fn subquery(select: sea_orm::sea_query::SelectStatement) -> Expr {
 
 /// One more unread message; its time may open the window.
 pub(super) async fn unread(db: &impl ConnectionTrait, conversation_id: Uuid, sent_at: Millis) -> Result<(), DbErr> {
-    let later = Expr::cust_with_values(
-        "CASE WHEN last_inbound_at IS NULL OR last_inbound_at < ? THEN ? ELSE last_inbound_at END",
-        [sent_at, sent_at],
-    );
+    let inbound = || Expr::col(conversation::Column::LastInboundAt);
+    let later = CaseStatement::new()
+        .case(Condition::any().add(inbound().is_null()).add(inbound().lt(sent_at)), Expr::value(sent_at))
+        .finally(inbound());
     conversation::Entity::update_many()
         .col_expr(conversation::Column::UnreadCount, Expr::cust("unread_count + 1"))
-        .col_expr(conversation::Column::LastInboundAt, later)
+        .col_expr(conversation::Column::LastInboundAt, later.into())
         .filter(conversation::Column::Id.eq(conversation_id))
         .exec(db)
         .await?;
@@ -90,19 +89,8 @@ pub(super) async fn lead_source(
     Ok(())
 }
 
-/// Adds received messages to the month's counters.
-pub(super) async fn count_usage(
-    db: &impl ConnectionTrait,
-    received: &BTreeMap<Uuid, i64>,
-    now: Millis,
-) -> Result<(), DbErr> {
-    for (organization_id, count) in received {
-        usage::add(db, *organization_id, "messages_received", *count, now).await?;
-    }
-    Ok(())
-}
-
-/// Notes that Meta delivered something; once a second is enough, and spares the row.
+/// Notes that Meta delivered something; once a second is enough, and spares the row. A row that is locked is just being
+/// noted by another process, or belongs to an account that is being changed: nobody waits for it.
 pub(super) async fn webhook_seen(
     db: &impl ConnectionTrait,
     connections: impl Iterator<Item = Uuid>,
@@ -113,10 +101,16 @@ pub(super) async fn webhook_seen(
     if ids.is_empty() {
         return Ok(());
     }
+    let stale = Query::select()
+        .column(C::Id)
+        .from(connection::Entity)
+        .and_where(C::Id.is_in(ids))
+        .cond_where(Condition::any().add(C::LastWebhookAt.is_null()).add(C::LastWebhookAt.lt(now - SECOND)))
+        .lock_with_behavior(LockType::NoKeyUpdate, LockBehavior::SkipLocked)
+        .to_owned();
     connection::Entity::update_many()
         .col_expr(C::LastWebhookAt, Expr::value(Some(now)))
-        .filter(C::Id.is_in(ids))
-        .filter(Condition::any().add(C::LastWebhookAt.is_null()).add(C::LastWebhookAt.lt(now - SECOND)))
+        .filter(C::Id.in_subquery(stale))
         .exec(db)
         .await?;
     Ok(())

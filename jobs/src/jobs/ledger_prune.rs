@@ -3,6 +3,7 @@
 
 use super::{Finish, HandlerError, Kind, Run, leave, run_again};
 use crate::ledger::Ledger;
+use crate::ledger::statements::{self, Prune};
 use crate::outcome::Outcome;
 use crate::policy::{Policy, STANDARD};
 use crate::queue::Queue;
@@ -10,7 +11,7 @@ use domain::clock::{DAY, Millis};
 use domain::sessions;
 use entities::job::Model as Job;
 use futures::future::BoxFuture;
-use sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement, Value};
+use sea_orm::{ConnectionTrait, DbErr};
 use serde_json::json;
 use std::time::Duration;
 
@@ -27,46 +28,20 @@ pub static KIND: Kind = Kind {
 /// Rows of one statement.
 const BATCH: u64 = 500;
 
-/// What goes: a name for the result, and the statement with the two values `(older than, at most)`.
-const RULES: [(&str, Age, &str); 9] = [
-    (
-        "completedJobs",
-        Age::Completed,
-        "DELETE FROM jobs WHERE id IN (SELECT id FROM jobs INDEXED BY jobs_finished WHERE state = 'completed' AND state IN ('completed', 'discarded', 'cancelled') AND finished_at < ?1 LIMIT ?2)",
-    ),
-    (
-        "discardedJobs",
-        Age::Discarded,
-        "DELETE FROM jobs WHERE id IN (SELECT id FROM jobs INDEXED BY jobs_finished WHERE state = 'discarded' AND state IN ('completed', 'discarded', 'cancelled') AND finished_at < ?1 LIMIT ?2)",
-    ),
-    (
-        "cancelledJobs",
-        Age::Discarded,
-        "DELETE FROM jobs WHERE id IN (SELECT id FROM jobs INDEXED BY jobs_finished WHERE state = 'cancelled' AND state IN ('completed', 'discarded', 'cancelled') AND finished_at < ?1 LIMIT ?2)",
-    ),
-    (
-        "bodies",
-        Age::Bodies,
-        "UPDATE deliveries SET body = NULL WHERE id IN (SELECT id FROM deliveries INDEXED BY deliveries_with_body WHERE received_at < ?1 AND body IS NOT NULL AND state <> 'received' LIMIT ?2)",
-    ),
-    (
-        "deliveries",
-        Age::Deliveries,
-        "DELETE FROM deliveries WHERE id IN (SELECT id FROM deliveries WHERE received_at < ?1 AND state <> 'received' LIMIT ?2)",
-    ),
-    (
-        "signInFailures",
-        Age::Day,
-        "DELETE FROM sign_in_failures WHERE subject IN \
-         (SELECT subject FROM sign_in_failures WHERE window_started_at < ?1 LIMIT ?2)",
-    ),
-    (
-        "messageMarks",
-        Age::Deliveries,
-        "DELETE FROM message_marks WHERE rowid IN (SELECT rowid FROM message_marks WHERE created_at < ?1 LIMIT ?2)",
-    ),
-    ("holds", Age::Now, "DELETE FROM holds WHERE id IN (SELECT id FROM holds WHERE until_at < ?1 LIMIT ?2)"),
-    ("workers", Age::Day, "DELETE FROM workers WHERE id IN (SELECT id FROM workers WHERE beat_at < ?1 LIMIT ?2)"),
+/// One of the statements that delete.
+type Which = fn(&Prune) -> &'static str;
+
+/// What goes: a name for the result, how long it is kept, and the statement.
+const RULES: [(&str, Age, Which); 9] = [
+    ("completedJobs", Age::Completed, |prune| prune.completed_jobs),
+    ("discardedJobs", Age::Discarded, |prune| prune.discarded_jobs),
+    ("cancelledJobs", Age::Discarded, |prune| prune.cancelled_jobs),
+    ("bodies", Age::Bodies, |prune| prune.bodies),
+    ("deliveries", Age::Deliveries, |prune| prune.deliveries),
+    ("signInFailures", Age::Day, |prune| prune.sign_in_failures),
+    ("messageMarks", Age::Deliveries, |prune| prune.message_marks),
+    ("holds", Age::Now, |prune| prune.holds),
+    ("workers", Age::Day, |prune| prune.workers),
 ];
 
 #[derive(Clone, Copy, Debug)]
@@ -82,9 +57,10 @@ enum Age {
 fn run<'a>(ledger: &'a Ledger, _: &'a Job) -> BoxFuture<'a, Result<Finish, HandlerError>> {
     Box::pin(async move {
         let mut counts = serde_json::Map::new();
-        for (name, age, statement) in RULES {
+        let prune = &statements::of(ledger.context().db.backend()).prune;
+        for (name, age, which) in RULES {
             let before = ledger.now() - keep(ledger, age);
-            counts.insert(name.to_owned(), json!(sweep(ledger, statement, before).await?));
+            counts.insert(name.to_owned(), json!(sweep(ledger, which(prune), before).await?));
         }
         let mut ended = 0;
         loop {
@@ -113,11 +89,11 @@ fn keep(ledger: &Ledger, age: Age) -> Millis {
 }
 
 async fn sweep(ledger: &Ledger, statement: &str, before: Millis) -> Result<u64, DbErr> {
+    let db = &ledger.context().db;
     let mut total = 0;
     loop {
-        let values: [Value; 2] = [before.into(), i64::try_from(BATCH).unwrap_or(500).into()];
-        let statement = Statement::from_sql_and_values(DbBackend::Sqlite, statement, values);
-        let gone = ledger.context().db.write().execute_raw(statement).await?.rows_affected();
+        let values = vec![before.into(), i64::try_from(BATCH).unwrap_or(500).into()];
+        let gone = db.write().execute_raw(statements::bound(db.backend(), statement, values)).await?.rows_affected();
         total += gone;
         if gone < BATCH {
             return Ok(total);

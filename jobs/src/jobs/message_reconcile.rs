@@ -4,7 +4,7 @@
 use super::{Finish, HandlerError, Kind, Run, leave, payload, run_again};
 use crate::ledger::Ledger;
 use crate::ledger::enqueue::NewJob;
-use crate::ledger::settle::settle;
+use crate::ledger::settle::{settle, still_held};
 use crate::outcome::{Failure, Outcome, decide};
 use crate::policy::{Policy, STANDARD};
 use crate::queue::Queue;
@@ -149,6 +149,7 @@ async fn write(
 ) -> Result<Finish, HandlerError> {
     let now = ledger.now();
     let mut tx = ledger.context().db.begin().await?;
+    still_held(&tx, [job]).await?;
     let result = match (found, LOOKS.get(number + 1)) {
         (Some(found), _) => {
             outbound::sent(tx.conn(), outgoing.message.id, &found.mid, found.created_ms, now).await?;

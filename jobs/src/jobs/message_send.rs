@@ -124,8 +124,8 @@ async fn refuse(ledger: &Ledger, job: &Job, outgoing: &Outgoing) -> Result<Optio
     let failure = Failure { code: None, ..Failure::new(&trouble.class, trouble.sentence.clone()) };
     let decision = decide(job, Outcome::Discard(failure), now, 0.5);
     let tx = ledger.context().db.begin().await?;
-    outbound::refuse(tx.conn(), outgoing.message.id, &trouble).await?;
     settle(&tx, job, &decision, now).await?;
+    outbound::refuse(tx.conn(), outgoing.message.id, &trouble).await?;
     tx.commit().await?;
     run::log(job, &decision);
     Ok(Some(Finish::Settled))
@@ -134,7 +134,7 @@ async fn refuse(ledger: &Ledger, job: &Job, outgoing: &Outgoing) -> Result<Optio
 /// `queued → sending`, committed before any byte leaves.
 async fn claim(ledger: &Ledger, job: &Job, message_id: Uuid) -> Result<bool, SettleError> {
     let tx = ledger.context().db.begin().await?;
-    still_held(&tx, job).await?;
+    still_held(&tx, [job]).await?;
     let begun = outbound::begin(tx.conn(), message_id, ledger.now()).await?;
     tx.commit().await?;
     Ok(begun)
@@ -180,9 +180,10 @@ async fn try_write_down(
 ) -> Result<(), SettleError> {
     let now = ledger.now();
     let mut tx = ledger.context().db.begin().await?;
+    // On an error all of it is rolled back: whoever was overtaken changes nothing.
+    still_held(&tx, [job]).await?;
     let again_at = aftermath.hold(&tx, now).await?;
     let decision = decide(job, aftermath.outcome(outgoing, again_at, now), now, rand::random::<f64>());
-    // On an error all of it is rolled back: whoever was overtaken changes nothing.
     settle(&tx, job, &decision, now).await?;
     aftermath.apply(&tx, outgoing, &decision, now).await?;
     if matches!(aftermath, Aftermath::Unknown { .. }) {

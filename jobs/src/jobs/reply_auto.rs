@@ -4,7 +4,7 @@
 use super::{Finish, HandlerError, Kind, Run, leave, message_send, payload, run_again};
 use crate::ledger::Ledger;
 use crate::ledger::enqueue::NewJob;
-use crate::ledger::settle::settle;
+use crate::ledger::settle::{settle, still_held};
 use crate::outcome::{Outcome, decide};
 use crate::policy::STANDARD;
 use crate::queue::Queue;
@@ -48,6 +48,7 @@ fn run<'a>(ledger: &'a Ledger, job: &'a Job) -> BoxFuture<'a, Result<Finish, Han
             Err(unreadable) => return Ok(unreadable.into()),
         };
         let mut tx = ledger.context().db.begin().await?;
+        still_held(&tx, [job]).await?;
         let result = match replies::decide(&tx, ledger.context(), message_id).await? {
             Decision::Skip(reason) => json!({ "skipped": reason }),
             Decision::Reply(message) => {

@@ -198,6 +198,7 @@ fn rest(ledger: &Ledger, jobs: impl Iterator<Item = Uuid>, error: &DbErr) -> Vec
 /// All of a group: events, outcomes, replies, settlements, in one transaction.
 async fn write(ledger: &Ledger, group: &[Parcel<'_>]) -> Result<(), SettleError> {
     let mut tx = ledger.context().db.begin().await?;
+    still_held(&tx, group.iter().map(|parcel| parcel.job)).await?;
     let now = ledger.now();
     let events: Vec<(&Parcel<'_>, &Event)> =
         group.iter().flat_map(|parcel| parcel.events.iter().map(move |event| (parcel, event))).collect();
@@ -232,6 +233,7 @@ async fn write_in_parts(ledger: &Ledger, parcel: &Parcel<'_>) -> Result<(), Sett
         }
     }
     let tx = ledger.context().db.begin().await?;
+    still_held(&tx, [parcel.job]).await?;
     finish(&tx, parcel, done.iter(), ledger.now()).await?;
     tx.commit().await?;
     Ok(())
@@ -239,7 +241,7 @@ async fn write_in_parts(ledger: &Ledger, parcel: &Parcel<'_>) -> Result<(), Sett
 
 async fn write_part(ledger: &Ledger, parcel: &Parcel<'_>, part: &[Event]) -> Result<Vec<Done>, SettleError> {
     let mut tx = ledger.context().db.begin().await?;
-    still_held(&tx, parcel.job).await?;
+    still_held(&tx, [parcel.job]).await?;
     let events: Vec<_> = part.iter().map(|event| (parcel, event)).collect();
     let done = store_events(ledger, &mut tx, &events, ledger.now()).await?;
     record::outcomes(&tx, &done).await?;
@@ -249,7 +251,7 @@ async fn write_part(ledger: &Ledger, parcel: &Parcel<'_>, part: &[Event]) -> Res
 
 async fn record_failure(ledger: &Ledger, parcel: &Parcel<'_>, event: &Event) -> Result<Done, SettleError> {
     let tx = ledger.context().db.begin().await?;
-    still_held(&tx, parcel.job).await?;
+    still_held(&tx, [parcel.job]).await?;
     let recorded = Recorded::plain(store::Outcome::Failed, "database: it could not be stored; see the log");
     let done = vec![Done::new(parcel.delivery_id, event, None, recorded)];
     record::outcomes(&tx, &done).await?;

@@ -1,12 +1,12 @@
 //! Takes due jobs for this worker: at most what it has free, never one whose queue is paused, whose account is held or whose
 //! lane is taken. Each claim counts an attempt and moves the fence, so that whoever had the job before can change nothing.
 
-use super::{hex_list, sqlite};
+use super::statements::{self, Statements};
 use crate::queue::Queue;
 use domain::clock::Millis;
-use domain::db::Db;
+use domain::db::{Db, Tx, is_unique_violation};
 use entities::job::{self, Model as Job};
-use sea_orm::{ConnectionTrait, DbBackend, DbErr, FromQueryResult, Statement, Value};
+use sea_orm::{ConnectionTrait, DbErr, FromQueryResult, Value};
 use uuid::Uuid;
 
 /// Priorities in the order they are served.
@@ -27,54 +27,47 @@ pub struct Claim<'a> {
     pub limit: usize,
 }
 
-fn statement(sql: &str, values: Vec<Value>) -> Statement {
-    Statement::from_sql_and_values(DbBackend::Sqlite, sql, values)
-}
-
 /// Claims due jobs, by priority and `run_at`. Looks before it locks, so that an idle tick writes nothing.
 pub async fn due(db: &Db, claim: Claim<'_>) -> Result<Vec<Job>, DbErr> {
-    if candidates(db.read(), claim, 1).await?.is_empty() {
+    let sql = statements::of(db.backend());
+    if candidates(db.read(), &sql.due, claim, 1).await?.is_empty() {
         return Ok(Vec::new());
     }
     let tx = db.begin().await?;
-    let ids = candidates(tx.conn(), claim, claim.limit).await?;
-    let jobs = take(tx.conn(), claim, &ids, false).await?;
-    tx.commit().await?;
-    Ok(jobs)
+    let ids = candidates(tx.conn(), &sql.due_locking, claim, claim.limit).await?;
+    take(tx, sql, claim, &ids, false).await
 }
 
 /// Claims those of the jobs handed over that may run; the others are found by a later look.
 pub async fn handed_over(db: &Db, claim: Claim<'_>, ids: &[Uuid]) -> Result<Vec<Job>, DbErr> {
+    let sql = statements::of(db.backend());
     let tx = db.begin().await?;
-    let values = vec![claim.queue.as_str().into(), claim.now.into(), hex_list(ids).into()];
-    let ids = ids_of(tx.conn(), statement(&sqlite::DUE_BY_ID, values)).await?;
-    let jobs = take(tx.conn(), claim, &ids, false).await?;
-    tx.commit().await?;
-    Ok(jobs)
+    let values = vec![claim.queue.as_str().into(), claim.now.into(), statements::ids(db.backend(), ids)];
+    let ids = ids_of(tx.conn(), &sql.due_by_id, values).await?;
+    take(tx, sql, claim, &ids, false).await
 }
 
 /// Is there a due job that must run alone?
 pub async fn isolated_waits(db: &Db, queue: Queue, now: Millis) -> Result<bool, DbErr> {
     let values = vec![queue.as_str().into(), now.into()];
-    Ok(!ids_of(db.read(), statement(&sqlite::DUE_ISOLATED, values)).await?.is_empty())
+    Ok(!ids_of(db.read(), &statements::of(db.backend()).due_isolated, values).await?.is_empty())
 }
 
 /// Claims one job that must run alone. The caller has made sure that nothing else runs in this process.
 pub async fn isolated(db: &Db, claim: Claim<'_>) -> Result<Vec<Job>, DbErr> {
+    let sql = statements::of(db.backend());
     let tx = db.begin().await?;
     let values = vec![claim.queue.as_str().into(), claim.now.into()];
-    let ids = ids_of(tx.conn(), statement(&sqlite::DUE_ISOLATED, values)).await?;
-    let jobs = take(tx.conn(), claim, &ids, true).await?;
-    tx.commit().await?;
-    Ok(jobs)
+    let ids = ids_of(tx.conn(), &sql.due_isolated_locking, values).await?;
+    take(tx, sql, claim, &ids, true).await
 }
 
-async fn candidates(db: &impl ConnectionTrait, claim: Claim<'_>, limit: usize) -> Result<Vec<Uuid>, DbErr> {
+async fn candidates(db: &impl ConnectionTrait, sql: &str, claim: Claim<'_>, limit: usize) -> Result<Vec<Uuid>, DbErr> {
     let mut ids = Vec::new();
     for priority in PRIORITIES {
         let room = i64::try_from(limit - ids.len()).unwrap_or(i64::MAX);
         let values = vec![claim.queue.as_str().into(), claim.now.into(), priority.into(), room.into()];
-        ids.extend(ids_of(db, statement(&sqlite::DUE, values)).await?);
+        ids.extend(ids_of(db, sql, values).await?);
         if ids.len() >= limit {
             break;
         }
@@ -82,18 +75,37 @@ async fn candidates(db: &impl ConnectionTrait, claim: Claim<'_>, limit: usize) -
     Ok(ids)
 }
 
-async fn ids_of(db: &impl ConnectionTrait, statement: Statement) -> Result<Vec<Uuid>, DbErr> {
+async fn ids_of(db: &impl ConnectionTrait, sql: &str, values: Vec<Value>) -> Result<Vec<Uuid>, DbErr> {
+    let statement = statements::bound(db.get_database_backend(), sql, values);
     db.query_all_raw(statement).await?.iter().map(|row| row.try_get_by_index(0)).collect()
 }
 
-async fn take(db: &impl ConnectionTrait, claim: Claim<'_>, ids: &[Uuid], alone: bool) -> Result<Vec<Job>, DbErr> {
+async fn take(tx: Tx, sql: &Statements, claim: Claim<'_>, ids: &[Uuid], alone: bool) -> Result<Vec<Job>, DbErr> {
     if ids.is_empty() {
+        tx.rollback().await?;
         return Ok(Vec::new());
     }
-    let values =
-        vec![claim.now.into(), claim.lease_until.into(), claim.worker.into(), hex_list(ids).into(), alone.into()];
-    let rows = db.query_all_raw(statement(sqlite::TAKE, values)).await?;
+    let backend = tx.conn().get_database_backend();
+    let values = vec![
+        claim.now.into(),
+        claim.lease_until.into(),
+        claim.worker.into(),
+        statements::ids(backend, ids),
+        alone.into(),
+    ];
+    let rows = match tx.conn().query_all_raw(statements::bound(backend, sql.take, values)).await {
+        Ok(rows) => rows,
+        // Two jobs of one lane fell due in the same moment for two workers (an operator's retry beside the next one): the
+        // key lets one run, and the next look sees it.
+        Err(error) if is_unique_violation(&error) => {
+            tracing::info!(queue = claim.queue.as_str(), "a lane was just taken; looking again");
+            tx.rollback().await?;
+            return Ok(Vec::new());
+        }
+        Err(error) => return Err(error),
+    };
     let mut jobs = rows.iter().map(|row| Job::from_query_result(row, "")).collect::<Result<Vec<_>, _>>()?;
+    tx.commit().await?;
     jobs.sort_by_key(|job: &job::Model| (job.priority, job.run_at, job.id));
     Ok(jobs)
 }

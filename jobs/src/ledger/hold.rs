@@ -2,13 +2,13 @@
 //! sees them, and claims pass over what they cover. Calls while throttled prolong the throttle: pauses grow, and what waited
 //! does not come back all at once.
 
-use super::sqlite;
+use super::statements;
 use domain::clock::{DAY, HOUR, MINUTE, Millis, SECOND};
 use domain::db::Tx;
 use domain::id::new_id;
 use entities::hold;
-use sea_orm::sea_query::OnConflict;
-use sea_orm::{ActiveValue::Set, ColumnTrait, ConnectionTrait, DbBackend, DbErr, EntityTrait, QueryFilter, Statement};
+use sea_orm::sea_query::{CaseStatement, Expr, LockType, OnConflict};
+use sea_orm::{ActiveValue::Set, ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QuerySelect as _};
 use uuid::Uuid;
 
 /// What a hold covers.
@@ -55,7 +55,8 @@ pub async fn hold(
         Subject::Connection(id) => (format!("connection:{}", id.simple()), Some(id)),
         Subject::App => ("app".to_owned(), None),
     };
-    let last = hold::Entity::find().filter(hold::Column::Subject.eq(&name)).one(tx.conn()).await?;
+    let found = hold::Entity::find().filter(hold::Column::Subject.eq(&name)).lock(LockType::Update);
+    let last = found.one(tx.conn()).await?;
     let length = match pause {
         Pause::Named(asked) => asked.clamp(SECOND, DAY),
         Pause::Unnamed => unnamed(last.as_ref(), now),
@@ -70,14 +71,19 @@ pub async fn hold(
         pause_ms: Set(length),
         created_at: Set(now),
     };
+    let theirs = Expr::col((hold::Entity, hold::Column::UntilAt));
+    let later = CaseStatement::new().case(hold::Column::UntilAt.gt(until), theirs).finally(until);
     let conflict = OnConflict::column(hold::Column::Subject)
-        .update_columns([hold::Column::Reason, hold::Column::UntilAt, hold::Column::PauseMs])
+        .update_columns([hold::Column::Reason, hold::Column::PauseMs])
+        // Another worker's first hold may have come in between.
+        .value(hold::Column::UntilAt, later)
         .to_owned();
     hold::Entity::insert(row).on_conflict(conflict).exec_without_returning(tx.conn()).await?;
     let spread = spread(length);
     if let Some(id) = connection_id {
-        let values = [id.into(), until.into(), spread.into()];
-        tx.conn().execute_raw(Statement::from_sql_and_values(DbBackend::Sqlite, sqlite::SPREAD, values)).await?;
+        let backend = tx.conn().get_database_backend();
+        let values = vec![id.into(), until.into(), spread.into()];
+        tx.conn().execute_raw(statements::bound(backend, statements::of(backend).spread, values)).await?;
     }
     Ok(Held { until, spread })
 }

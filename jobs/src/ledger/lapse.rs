@@ -2,7 +2,7 @@
 //! times while nothing else ran there is poison and is discarded, and its innocent companions get their try back.
 
 use super::settle::record_attempt;
-use super::{Ledger, lease, sqlite};
+use super::{Ledger, lease, statements};
 use crate::jobs::Lapse;
 use crate::outcome::{Decision, Failure};
 use crate::run::given_up;
@@ -10,7 +10,7 @@ use domain::clock::Millis;
 use domain::db::Tx;
 use entities::job::{self, Model as Job};
 use sea_orm::sea_query::Expr;
-use sea_orm::{ColumnTrait, ConnectionTrait, DbBackend, DbErr, EntityTrait, FromQueryResult, QueryFilter, Statement};
+use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, FromQueryResult, QueryFilter};
 
 /// Lapses while alone that make a job poison.
 pub const POISON_LAPSES: i32 = 3;
@@ -19,8 +19,9 @@ const BATCH: i64 = 100;
 /// Deals with the jobs whose lease has lapsed; returns how many there were.
 pub async fn sweep(ledger: &Ledger, now: Millis) -> Result<usize, DbErr> {
     let db = &ledger.context().db;
-    let lapsed = || Statement::from_sql_and_values(DbBackend::Sqlite, sqlite::LAPSED, [now.into(), BATCH.into()]);
-    if db.read().query_one_raw(lapsed()).await?.is_none() {
+    let (backend, sql) = (db.backend(), statements::of(db.backend()));
+    let lapsed = |sql| statements::bound(backend, sql, vec![now.into(), BATCH.into()]);
+    if db.read().query_one_raw(lapsed(sql.lapsed)).await?.is_none() {
         return Ok(0);
     }
     // When the clock jumps, or the database was away, our own leases are over too, and yet we live.
@@ -28,7 +29,7 @@ pub async fn sweep(ledger: &Ledger, now: Millis) -> Result<usize, DbErr> {
         lease::renew(ledger, ledger.lease_until()).await?;
     }
     let mut tx = db.begin().await?;
-    let rows = tx.conn().query_all_raw(lapsed()).await?;
+    let rows = tx.conn().query_all_raw(lapsed(sql.lapsed_locking)).await?;
     let jobs = rows.iter().map(|row| Job::from_query_result(row, "")).collect::<Result<Vec<_>, _>>()?;
     let mut alone = Vec::with_capacity(jobs.len());
     // Counted for all before any is changed: companions must still be seen beside each other.
@@ -46,7 +47,8 @@ pub async fn sweep(ledger: &Ledger, now: Millis) -> Result<usize, DbErr> {
 }
 
 async fn company_of(tx: &Tx, worker: &str) -> Result<i64, DbErr> {
-    let statement = Statement::from_sql_and_values(DbBackend::Sqlite, sqlite::COMPANY_OF, [worker.into()]);
+    let backend = tx.conn().get_database_backend();
+    let statement = statements::bound(backend, statements::of(backend).company_of, vec![worker.into()]);
     tx.conn().query_one_raw(statement).await?.map_or(Ok(0), |row| row.try_get_by_index(0))
 }
 

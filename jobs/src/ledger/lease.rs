@@ -1,10 +1,10 @@
 //! Leases: what this process has claimed and still works on, renewed while it lives. A job that is no longer ours (cancelled,
 //! or taken after a pause of this process) is told to stop.
 
-use super::{Ledger, hex_list, sqlite};
+use super::{Ledger, statements};
 use domain::clock::Millis;
 use entities::job::Model as Job;
-use sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement};
+use sea_orm::{ConnectionTrait, DbErr};
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio_util::sync::CancellationToken;
@@ -69,15 +69,12 @@ const CHUNK: usize = 1_000;
 /// Renews every lease of this process and tells jobs that are no longer ours to stop.
 pub async fn renew(ledger: &Ledger, until: Millis) -> Result<(), DbErr> {
     let held: Vec<Held> = ledger.in_flight().lock().keys().copied().collect();
+    let backend = ledger.context().db.backend();
     for chunk in held.chunks(CHUNK) {
         let ids: Vec<Uuid> = chunk.iter().map(|(id, _)| *id).collect();
-        let values = [until.into(), ledger.worker().into(), hex_list(&ids).into()];
-        let rows = ledger
-            .context()
-            .db
-            .write()
-            .query_all_raw(Statement::from_sql_and_values(DbBackend::Sqlite, sqlite::RENEW, values))
-            .await?;
+        let values = vec![until.into(), ledger.worker().into(), statements::ids(backend, &ids)];
+        let renewal = statements::bound(backend, statements::of(backend).renew, values);
+        let rows = ledger.context().db.write().query_all_raw(renewal).await?;
         let mut ours = HashSet::with_capacity(rows.len());
         for row in rows {
             ours.insert((row.try_get_by_index::<Uuid>(0)?, row.try_get_by_index::<i64>(1)?));

@@ -1,5 +1,6 @@
 //! The job ledger: the database owns every job. This is the table of contents, and the handle that the rest of the program
-//! holds; the rules stand in the files beside it, the statements that differ by database in `sqlite.rs`.
+//! holds; the rules stand in the files beside it, the statements that differ by database in `sqlite.rs` and
+//! `postgres.rs`.
 
 pub mod claim;
 pub mod enqueue;
@@ -7,9 +8,11 @@ pub mod hold;
 pub mod lapse;
 pub mod lease;
 pub mod operate;
+mod postgres;
 pub mod schedule;
 pub mod settle;
-pub(crate) mod sqlite;
+mod sqlite;
+pub(crate) mod statements;
 pub mod wait;
 
 use crate::bell::Bell;
@@ -126,10 +129,4 @@ impl Ledger {
     pub async fn enqueue(&self, tx: &mut Tx, jobs: Vec<NewJob>) -> Result<Vec<Uuid>, DbErr> {
         enqueue::enqueue(tx, &self.inner.bell, self.now(), jobs).await
     }
-}
-
-/// Ids as a JSON array of hex strings: one bound value however many there are.
-fn hex_list(ids: &[Uuid]) -> String {
-    let quoted: Vec<String> = ids.iter().map(|id| format!("\"{}\"", id.simple())).collect();
-    format!("[{}]", quoted.join(","))
 }

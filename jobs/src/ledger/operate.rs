@@ -1,13 +1,13 @@
 //! What operators do to jobs and queues: one statement each, in a transaction that the caller shares with its audit row.
 //! Each returns whether anything changed, so that a click on what is already over is told so.
 
-use super::{Ledger, sqlite};
+use super::{Ledger, statements};
 use crate::run::given_up;
 use domain::clock::Millis;
 use domain::db::{Tx, is_unique_violation};
 use entities::{job, queue};
 use sea_orm::sea_query::Expr;
-use sea_orm::{ColumnTrait, ConnectionTrait, DbBackend, DbErr, EntityTrait, QueryFilter, Statement};
+use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, TransactionTrait as _};
 use uuid::Uuid;
 
 const WAITING: [&str; 4] = ["scheduled", "available", "retryable", "snoozed"];
@@ -15,6 +15,8 @@ const WAITING: [&str; 4] = ["scheduled", "available", "retryable", "snoozed"];
 /// A discarded or cancelled job gets another try, with its budget raised by one. Nothing changes while another job has its
 /// dedupe key: that one does the same work.
 pub async fn retry(tx: &Tx, id: Uuid, now: Millis) -> Result<bool, DbErr> {
+    // A savepoint: after a refused statement Postgres takes no other in the transaction, and the audit row must follow.
+    let attempt = tx.conn().begin().await?;
     let changed = job::Entity::update_many()
         .col_expr(job::Column::State, Expr::value("available"))
         .col_expr(job::Column::RunAt, Expr::value(now))
@@ -26,11 +28,17 @@ pub async fn retry(tx: &Tx, id: Uuid, now: Millis) -> Result<bool, DbErr> {
         )
         .filter(job::Column::Id.eq(id))
         .filter(job::Column::State.is_in(["discarded", "cancelled"]))
-        .exec(tx.conn())
+        .exec(&attempt)
         .await;
     match changed {
-        Ok(changed) => Ok(changed.rows_affected == 1),
-        Err(error) if is_unique_violation(&error) => Ok(false),
+        Ok(changed) => {
+            attempt.commit().await?;
+            Ok(changed.rows_affected == 1)
+        }
+        Err(error) if is_unique_violation(&error) => {
+            attempt.rollback().await?;
+            Ok(false)
+        }
         Err(error) => Err(error),
     }
 }
@@ -89,7 +97,7 @@ pub async fn set_paused(tx: &Tx, name: &str, paused: bool, now: Millis) -> Resul
 
 /// Jobs that wait for an account to be well again fall due at once; returns how many.
 pub async fn wake_connection(tx: &Tx, connection_id: Uuid, now: Millis) -> Result<u64, DbErr> {
-    let values = [connection_id.into(), now.into()];
-    let woken = Statement::from_sql_and_values(DbBackend::Sqlite, sqlite::WAKE, values);
+    let backend = tx.conn().get_database_backend();
+    let woken = statements::bound(backend, statements::of(backend).wake, vec![connection_id.into(), now.into()]);
     Ok(tx.conn().execute_raw(woken).await?.rows_affected())
 }
