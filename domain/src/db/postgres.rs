@@ -18,18 +18,20 @@ const START_WITHIN: Duration = Duration::from_secs(30);
 const SCHEMA_LOCK: i64 = 0x5265_7461_696c;
 
 /// What every session is told.
-const SESSION: [(&str, &str); 7] = [
+const SESSION: [(&str, &str); 8] = [
     // A process that was stopped in the middle of a transaction must not hold its rows for ever; no transaction of ours waits
     // for anything but the database.
     ("idle_in_transaction_session_timeout", "15s"),
-    ("lock_timeout", "10s"),
+    ("lock_timeout", "5s"),
     // A machine that vanished without a word gives its rows back after a minute.
     ("tcp_keepalives_idle", "30"),
     ("tcp_keepalives_interval", "10"),
     ("tcp_keepalives_count", "3"),
     // Every statement of ours has an index. A table that was empty when a plan was made, or has no statistics yet, must not
-    // be read from end to end for each claim once it has grown.
+    // be read from end to end for each claim once it has grown, nor all that is due be collected and sorted to take the
+    // first hundred.
     ("enable_seqscan", "off"),
+    ("enable_bitmapscan", "off"),
     // Compiling a statement takes longer than running one of ours.
     ("jit", "off"),
 ];

@@ -12,7 +12,7 @@ mod postgres;
 pub mod schedule;
 pub mod settle;
 mod sqlite;
-pub(crate) mod statements;
+pub mod statements;
 pub mod wait;
 
 use crate::bell::Bell;

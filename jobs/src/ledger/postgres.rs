@@ -36,7 +36,7 @@ ORDER BY j.run_at, j.id LIMIT $4"
         "
 SELECT j.id FROM jobs AS j
 WHERE j.isolated = TRUE AND j.state IN {WAITING} AND j.queue = $1 AND j.run_at <= $2 {FREE}
-ORDER BY j.run_at, j.id LIMIT 1"
+ORDER BY j.run_at LIMIT 1"
     );
     let due_by_id = format!(
         "
@@ -74,22 +74,23 @@ SELECT (SELECT count(*) FROM jobs WHERE state = 'running' AND worker = $1)
      + (SELECT count(*) FROM job_attempts WHERE worker = $1 AND outcome = 'lapsed')",
         still_running: "
 SELECT id, fence FROM jobs WHERE id = ANY($1) AND state || '' = 'running' ORDER BY id FOR NO KEY UPDATE",
-        // A row that is locked is being claimed and will find out by itself.
+        // A row that is locked is being claimed and will find out by itself. The range and the order ask for the one index that
+        // begins with the account, where an equality would let an empty table be read by any.
         spread: "
 UPDATE jobs SET run_at = $2 + floor(random() * $3)::bigint
 WHERE id = ANY(ARRAY(
     SELECT id FROM jobs
-    WHERE connection_id = $1 AND connection_id IS NOT NULL
+    WHERE connection_id BETWEEN $1 AND $1 AND connection_id IS NOT NULL
       AND state IN ('scheduled', 'available', 'retryable', 'snoozed')
       AND queue || '' = 'send' AND run_at + 0 <= $2
-    ORDER BY id FOR NO KEY UPDATE SKIP LOCKED))",
+    ORDER BY connection_id FOR NO KEY UPDATE SKIP LOCKED))",
         wake: "
 UPDATE jobs SET run_at = $2
 WHERE id = ANY(ARRAY(
     SELECT id FROM jobs
-    WHERE connection_id = $1 AND connection_id IS NOT NULL
+    WHERE connection_id BETWEEN $1 AND $1 AND connection_id IS NOT NULL
       AND state IN ('scheduled', 'available', 'retryable', 'snoozed') AND state = 'snoozed'
-    ORDER BY id FOR NO KEY UPDATE SKIP LOCKED))",
+    ORDER BY connection_id FOR NO KEY UPDATE SKIP LOCKED))",
         prune: Prune {
             completed_jobs: "
 DELETE FROM jobs WHERE id = ANY(ARRAY(

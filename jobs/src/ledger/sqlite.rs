@@ -33,7 +33,7 @@ ORDER BY j.run_at, j.id LIMIT ?4"
         "
 SELECT j.id FROM jobs AS j INDEXED BY jobs_isolated
 WHERE j.isolated = TRUE AND j.state IN {WAITING} AND j.queue = ?1 AND j.run_at <= ?2 {FREE}
-ORDER BY j.run_at, j.id LIMIT 1"
+ORDER BY j.run_at LIMIT 1"
     );
     // The plus signs leave the planner nothing but the ids.
     let due_by_id = format!(

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 /// The statements for one database. Those that take ids take them as one value, made by [`ids`].
 #[derive(Debug)]
-pub(crate) struct Statements {
+pub struct Statements {
     /// Ids of due jobs of one queue and priority that may run now, oldest first. Values: queue, now, priority, limit.
     pub due: String,
     /// The same; locks what it finds, and passes over what others have locked.
@@ -43,21 +43,29 @@ pub(crate) struct Statements {
 
 /// Deletes of what has been kept long enough. Values of each: older than, at most so many.
 #[derive(Debug)]
-pub(crate) struct Prune {
+pub struct Prune {
+    /// Jobs that succeeded.
     pub completed_jobs: &'static str,
+    /// Jobs that were given up.
     pub discarded_jobs: &'static str,
+    /// Jobs that somebody cancelled.
     pub cancelled_jobs: &'static str,
     /// Bodies of deliveries; the deliveries stay.
     pub bodies: &'static str,
+    /// Deliveries, with what became of their events.
     pub deliveries: &'static str,
+    /// Counters of failed sign-ins.
     pub sign_in_failures: &'static str,
+    /// Marks of messages that never came.
     pub message_marks: &'static str,
+    /// Holds that are over.
     pub holds: &'static str,
+    /// Workers that are gone.
     pub workers: &'static str,
 }
 
 /// The statements of a database.
-pub(crate) fn of(backend: DbBackend) -> &'static Statements {
+pub fn of(backend: DbBackend) -> &'static Statements {
     match backend {
         DbBackend::Postgres => &postgres::STATEMENTS,
         _ => &sqlite::STATEMENTS,
@@ -65,13 +73,13 @@ pub(crate) fn of(backend: DbBackend) -> &'static Statements {
 }
 
 /// A statement with its values.
-pub(crate) fn bound(backend: DbBackend, sql: &str, values: Vec<Value>) -> Statement {
+pub fn bound(backend: DbBackend, sql: &str, values: Vec<Value>) -> Statement {
     Statement::from_sql_and_values(backend, sql, values)
 }
 
 /// Ids as one value however many there are, so that the statement's text is always the same: an array, or on SQLite a JSON
 /// array of hex strings.
-pub(crate) fn ids(backend: DbBackend, ids: &[Uuid]) -> Value {
+pub fn ids(backend: DbBackend, ids: &[Uuid]) -> Value {
     match backend {
         DbBackend::Postgres => {
             let ids = ids.iter().map(|id| Value::from(*id)).collect();

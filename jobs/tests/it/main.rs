@@ -2,12 +2,14 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod echoes;
+mod faults;
 mod harness;
 mod inbox;
 mod lanes;
 mod lapse;
 mod operate;
 mod outcomes;
+mod plans;
 mod schedule;
 mod sends;
 mod shop;
