@@ -11,6 +11,7 @@ use entities::delivery;
 use sea_orm::{ActiveValue::Set, DbErr, EntityTrait};
 use sha2::{Digest, Sha256};
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use uuid::Uuid;
 
@@ -50,6 +51,9 @@ const WAITING: usize = 2_048;
 const WAITING_KIB: usize = 128 * 1_024;
 /// Deliveries that share one commit.
 const SHARED: usize = 256;
+/// A commit that takes longer is given up, and Meta delivers again; what was committed all the same is found to be known.
+/// A network that swallows packets would otherwise keep the writer for a quarter of an hour.
+const COMMIT_WITHIN: Duration = Duration::from_secs(10);
 
 struct Waiting {
     endpoint: Endpoint,
@@ -101,7 +105,8 @@ async fn commit(context: &Context, bell: &Bell, batch: Vec<Waiting>) {
         (w.stored, (w.endpoint, w.body))
     };
     let (answers, deliveries): (Vec<_>, Vec<_>) = batch.into_iter().map(take).unzip();
-    match write(context, bell, deliveries).await {
+    let written = tokio::time::timeout(COMMIT_WITHIN, write(context, bell, deliveries));
+    match written.await.unwrap_or_else(|_elapsed| Err(DbErr::Custom("no answer from the database".to_owned()))) {
         Ok(ids) => {
             for (answer, id) in answers.into_iter().zip(ids) {
                 let _gone_meanwhile = answer.send(Ok(id));

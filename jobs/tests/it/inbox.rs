@@ -2,6 +2,7 @@
 
 use crate::faults::refuse_messages_of;
 use crate::shop::{ACCOUNT, Shop};
+use crate::story::{shape, story};
 use domain::audit::Actor;
 use domain::connections::{self, LoginRoute, NewConnection};
 use jobs::ingest::Endpoint;
@@ -148,36 +149,10 @@ async fn an_event_the_database_refuses_is_recorded_and_its_neighbours_are_stored
 /// Any order of arrival gives the same rows.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_order_of_arrival_does_not_matter() {
-    let story = |shop: &Shop| -> Vec<Value> {
-        let at = shop.ledger.now();
-        let mut events = vec![
-            shop.element(ANN, json!({ "message": { "mid": "a", "text": "first" } })),
-            shop.element(ANN, json!({ "message": { "mid": "b", "text": "secnd" } })),
-            shop.element(ANN, json!({ "message_edit": { "mid": "b", "text": "second", "num_edit": 1 } })),
-            shop.element(ANN, json!({ "message": { "mid": "c", "text": "oops" } })),
-            shop.element(ANN, json!({ "message": { "mid": "c", "is_deleted": true } })),
-            shop.echo(ANN, json!({ "mid": "d", "text": "from the app" })),
-            shop.element(
-                ANN,
-                json!({ "reaction": { "mid": "d", "action": "react", "reaction": "love", "emoji": "\u{2764}" } }),
-            ),
-            shop.element(ANN, json!({ "reaction": { "mid": "d", "action": "unreact" } })),
-            shop.element(ANN, json!({ "reaction": { "mid": "a", "action": "react", "reaction": "wow" } })),
-            shop.element(ANN, json!({ "read": { "mid": "d" } })),
-            shop.element(ANN, json!({ "referral": { "ref": "one", "source": "IGME_LINK", "type": "OPEN_THREAD" } })),
-            shop.element(ANN, json!({ "referral": { "ref": "two", "source": "ADS", "ad_id": "9" } })),
-        ];
-        for (n, event) in events.iter_mut().enumerate() {
-            event["timestamp"] = (at - 60_000 + i64::try_from(n).unwrap() * 1_000).into();
-        }
-        events
-    };
     let mut first: Option<Value> = None;
     for seed in 0..12_u64 {
         let shop = Shop::new().await;
-        let mut events = story(&shop);
-        shuffle(&mut events, seed);
-        for part in events.chunks(1 + usize::try_from(seed % 4).unwrap()) {
+        for part in story(&shop, seed).chunks(1 + usize::try_from(seed % 4).unwrap()) {
             shop.deliver(part).await;
         }
         let seen = shape(&shop).await;
@@ -190,39 +165,6 @@ async fn the_order_of_arrival_does_not_matter() {
     assert_eq!(shape["messages"].as_array().unwrap().len(), 4);
     assert_eq!(shape["messages"][1]["text"], "second");
     assert_eq!(shape["messages"][2]["kind"], "deleted");
-}
-
-fn shuffle(events: &mut [Value], seed: u64) {
-    let mut state = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-    for at in (1..events.len()).rev() {
-        if seed == 0 {
-            return;
-        }
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        events.swap(at, usize::try_from((state >> 33) % (at as u64 + 1)).unwrap());
-    }
-}
-
-/// Everything that must not depend on the order: not the ids, which are made on arrival.
-async fn shape(shop: &Shop) -> Value {
-    let mut messages: Vec<Value> = Vec::new();
-    let mut last = None;
-    let conversation = shop.conversations().await.remove(0);
-    for m in shop.messages().await.into_iter().filter(|m| m.origin != "auto") {
-        if conversation.last_message_id == Some(m.id) {
-            last = m.external_id.clone();
-        }
-        messages.push(json!({
-            "mid": m.external_id, "kind": m.kind, "text": m.text, "direction": m.direction, "status": m.status,
-            "reactions": m.reactions, "edits": m.edits, "editedAt": m.edited_at, "deletedAt": m.deleted_at, "sentAt": m.sent_at,
-        }));
-    }
-    messages.sort_by_key(|m| m["mid"].as_str().unwrap().to_owned());
-    json!({
-        "messages": messages, "unread": conversation.unread_count, "inbound": conversation.last_inbound_at,
-        "read": conversation.contact_read_at, "first": conversation.lead_source_first, "last": conversation.lead_source_last,
-        "lastMessageIfStillTheirs": last,
-    })
 }
 
 #[tokio::test(flavor = "multi_thread")]
