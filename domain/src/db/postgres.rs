@@ -18,7 +18,7 @@ const START_WITHIN: Duration = Duration::from_secs(30);
 const SCHEMA_LOCK: i64 = 0x5265_7461_696c;
 
 /// What every session is told.
-const SESSION: [(&str, &str); 8] = [
+const SESSION: [(&str, &str); 9] = [
     // A process that was stopped in the middle of a transaction must not hold its rows for ever; no transaction of ours waits
     // for anything but the database.
     ("idle_in_transaction_session_timeout", "15s"),
@@ -32,6 +32,8 @@ const SESSION: [(&str, &str); 8] = [
     // first hundred.
     ("enable_seqscan", "off"),
     ("enable_bitmapscan", "off"),
+    // What the server says besides errors is about our own migrations.
+    ("client_min_messages", "warning"),
     // Compiling a statement takes longer than running one of ours.
     ("jit", "off"),
 ];
