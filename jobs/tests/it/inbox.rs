@@ -1,10 +1,10 @@
 //! From a delivery's bytes to the inbox: every published payload, redelivery, order, bad neighbours, unknown accounts.
 
+use crate::faults::refuse_messages;
 use crate::shop::{ACCOUNT, Shop};
 use domain::audit::Actor;
 use domain::connections::{self, LoginRoute, NewConnection};
 use jobs::ingest::Endpoint;
-use sea_orm::ConnectionTrait;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
@@ -120,9 +120,7 @@ async fn one_bad_event_of_a_thousand_costs_only_itself() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_event_the_database_refuses_is_recorded_and_its_neighbours_are_stored() {
     let mut shop = Shop::new().await;
-    let refuse = "CREATE TRIGGER refuse BEFORE INSERT ON messages WHEN new.text = 'refuse me' \
-                  BEGIN SELECT RAISE(ABORT, 'refused by a test'); END";
-    shop.ledger.context().db.write().execute_unprepared(refuse).await.unwrap();
+    refuse_messages(shop.ledger.context().db.write(), "refuse me").await;
     shop.stop_workers().await;
     // Several deliveries claimed as one batch, the bad event in the middle of one of them.
     let mut deliveries = Vec::new();
