@@ -21,6 +21,7 @@ use serde_json::{Value, json};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
+use testbed::Database;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -32,7 +33,7 @@ pub struct World {
     pub stop: CancellationToken,
     pub running: tokio::task::JoinHandle<()>,
     http: Client,
-    _dir: tempfile::TempDir,
+    _database: Database,
 }
 
 /// How a world differs from the usual one.
@@ -66,8 +67,8 @@ impl World {
     }
 
     pub async fn like(like: Like) -> Self {
-        let dir = tempfile::tempdir().unwrap();
-        let db = Db::open(&format!("sqlite://{}?mode=rwc", dir.path().join("t.db").display())).await.unwrap();
+        let database = Database::new();
+        let db = Db::open(database.url()).await.unwrap();
         Migrator::up(db.write(), None).await.unwrap();
         let clock = Arc::new(ManualClock::new(1_790_000_000_000));
         let settings = Settings {
@@ -102,7 +103,7 @@ impl World {
         let (address, stop) = (server.address().unwrap(), CancellationToken::new());
         let running = tokio::spawn(server.run(stop.clone().cancelled_owned()));
         let http = Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build().unwrap();
-        Self { ctx, clock, ledger, address, stop, running, http, _dir: dir }
+        Self { ctx, clock, ledger, address, stop, running, http, _database: database }
     }
 
     pub fn request(&self, caller: &Caller, method: &str, path: &str) -> RequestBuilder {

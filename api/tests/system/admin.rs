@@ -2,15 +2,16 @@
 
 use crate::process::PROGRAM;
 use std::process::{Command, Output};
+use testbed::Database;
 
 #[test]
 fn a_user_joins_an_organization_by_its_id_and_never_by_its_name() {
-    let dir = tempfile::tempdir().unwrap();
+    let database = Database::new();
     let create = |email: &str, organization: &str| -> Output {
         Command::new(PROGRAM)
             .args(["admin", "create-user", "--email", email, "--organization", organization, "--json"])
             .env_clear()
-            .env("DATABASE_URL", format!("sqlite://{}?mode=rwc", dir.path().join("shop.db").display()))
+            .envs(database.settings())
             .env("TOKEN_ENCRYPTION_KEYS", "k1:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=")
             .output()
             .unwrap()

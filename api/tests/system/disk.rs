@@ -6,6 +6,7 @@ use rustix::process::{Resource, Rlimit, prlimit};
 use serde_json::json;
 use std::process::Command;
 use std::time::Duration;
+use testbed::Setup;
 
 /// With the signal ignored, a write over the limit fails with an error, as on a disk that is full.
 fn service(system: &System) -> Process {
@@ -14,9 +15,17 @@ fn service(system: &System) -> Process {
     Process::start(command, &system.environment)
 }
 
-fn writes(process: &Process, allowed: bool) {
-    let limit = Rlimit { current: (!allowed).then_some(0), maximum: None };
-    prlimit(Some(process.pid()), Resource::Fsize, limit).unwrap();
+/// Takes from the service what it writes to: the size of its files where it writes them itself, the database's leave to write
+/// where a server does.
+fn writes(system: &mut System, allowed: bool) {
+    match (system.database.setup(), allowed) {
+        (Setup::Sqlite, _) => {
+            let limit = Rlimit { current: (!allowed).then_some(0), maximum: None };
+            prlimit(Some(system.service().pid()), Resource::Fsize, limit).unwrap();
+        }
+        (Setup::Postgres | Setup::PostgresRedis, false) => system.database.refuse_writes().unwrap(),
+        (Setup::Postgres | Setup::PostgresRedis, true) => system.database.allow_writes().unwrap(),
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -29,7 +38,7 @@ async fn a_disk_that_refuses_writes_is_answered_503_and_healed_from_without_a_re
     system.until_sent(1).await;
     system.until_quiet().await;
 
-    writes(system.service(), false);
+    writes(&mut system, false);
     let said = system.until_ready(false).await;
     assert_eq!(said["checks"]["database"]["ok"], false, "{said}");
     let body = json!({ "object": "instagram", "entry": [] });
@@ -46,7 +55,7 @@ async fn a_disk_that_refuses_writes_is_answered_503_and_healed_from_without_a_re
     let counters = system.sandbox_says("/sandbox/counters").await;
     assert!(counters["webhooksFailed"].as_i64().unwrap() >= 2, "{counters}");
 
-    writes(system.service(), true);
+    writes(&mut system, true);
     system.until_ready(true).await;
     system.control("/sandbox/clock", json!({ "advanceSeconds": 600 })).await;
     let sent = system.until_sent(3).await;
@@ -80,10 +89,10 @@ async fn an_answer_that_cannot_be_written_down_is_kept_until_it_can() {
     }
     system.dm(&account, "900000000000001", "hello").await;
     system.until_sent(1).await;
-    writes(system.service(), false);
+    writes(&mut system, false);
     system.control("/sandbox/release", json!({})).await;
     tokio::time::sleep(Duration::from_secs(2)).await;
-    writes(system.service(), true);
+    writes(&mut system, true);
     system.until_ready(true).await;
     system
         .until("the answer is written", || async {

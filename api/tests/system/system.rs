@@ -1,4 +1,4 @@
-//! A whole system for one test: the sandbox and the service as processes, a database file, a shop with its accounts.
+//! A whole system for one test: the sandbox and the service as processes, a database, a shop with its accounts.
 
 use crate::process::{PROGRAM, Process};
 use reqwest::{Client, Method, StatusCode};
@@ -7,12 +7,11 @@ use std::io::Write as _;
 use std::net::TcpListener;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
-use tempfile::TempDir;
+use testbed::Database;
 
 pub const REPLY: &str = "Thanks, we will answer soon!";
 
 pub struct System {
-    _dir: TempDir,
     pub http: Client,
     pub sandbox: String,
     pub api: String,
@@ -23,6 +22,8 @@ pub struct System {
     password: String,
     organization: String,
     sandbox_process: Process,
+    // Dropped when the processes above have ended.
+    pub database: Database,
 }
 
 /// An account as both sides know it.
@@ -42,13 +43,13 @@ impl System {
     /// The same without the service; `more` goes into the environment of everything.
     pub async fn without_service(more: &[(&str, &str)]) -> Self {
         let _installed_already = rustls::crypto::ring::default_provider().install_default();
-        let dir = tempfile::tempdir().unwrap();
+        let database = Database::new();
         let port = free_port();
-        let api = format!("http://127.0.0.1:{port}");
-        let database = format!("sqlite://{}?mode=rwc", dir.path().join("shop.db").display());
-        let mut environment: Vec<(String, String)> = [
-            ("DATABASE_URL", database.as_str()),
-            ("BIND_ADDR", &format!("127.0.0.1:{port}")),
+        let address = format!("127.0.0.1:{port}");
+        let api = format!("http://{address}");
+        let mut environment = database.settings();
+        let others = [
+            ("BIND_ADDR", address.as_str()),
             ("PUBLIC_URL", &api),
             ("META_APP_SECRET", "a-meta-secret-for-tests"),
             ("INSTAGRAM_APP_SECRET", "an-instagram-secret-for-tests"),
@@ -61,8 +62,8 @@ impl System {
         ]
         .into_iter()
         .chain(more.iter().copied())
-        .map(|(name, value)| (name.to_owned(), value.to_owned()))
-        .collect();
+        .map(|(name, value)| (name.to_owned(), value.to_owned()));
+        environment.extend(others);
         // Never the real Meta, not even by mistake: the sandbox's addresses are put in place below.
         for name in
             ["FACEBOOK_WEB_URL", "FACEBOOK_GRAPH_URL", "INSTAGRAM_WEB_URL", "INSTAGRAM_API_URL", "INSTAGRAM_GRAPH_URL"]
@@ -85,7 +86,7 @@ impl System {
         }
         let http = Client::builder().no_proxy().timeout(Duration::from_secs(30)).build().unwrap();
         let mut system = Self {
-            _dir: dir,
+            database,
             http,
             sandbox,
             api,

@@ -1,4 +1,4 @@
-//! A context on a file of its own, with a clock that stands still.
+//! A context on a database of its own, with a clock that stands still.
 
 use domain::audit::Actor;
 use domain::clock::ManualClock;
@@ -12,17 +12,18 @@ use meta::client::MetaClient;
 use meta::signature::AppSecrets;
 use migration::{Migrator, MigratorTrait as _};
 use std::sync::Arc;
+use testbed::Database;
 
 pub struct Bench {
     pub ctx: Context,
     pub clock: Arc<ManualClock>,
-    _dir: tempfile::TempDir,
+    _database: Database,
 }
 
 impl Bench {
     pub async fn new() -> Self {
-        let dir = tempfile::tempdir().unwrap();
-        let db = Db::open(&format!("sqlite://{}?mode=rwc", dir.path().join("t.db").display())).await.unwrap();
+        let database = Database::new();
+        let db = Db::open(database.url()).await.unwrap();
         Migrator::up(db.write(), None).await.unwrap();
         let clock = Arc::new(ManualClock::new(1_790_000_000_000));
         let settings = Settings {
@@ -40,7 +41,7 @@ impl Bench {
             clock: clock.clone(),
             settings: Arc::new(settings),
         };
-        Self { ctx, clock, _dir: dir }
+        Self { ctx, clock, _database: database }
     }
 
     pub async fn organization(&self, plan: &str) -> OrganizationId {

@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use std::collections::HashMap;
 use std::sync::{Arc, LazyLock, Mutex};
 use std::time::Duration;
-use tempfile::TempDir;
+use testbed::Database;
 use uuid::Uuid;
 
 pub const START: Millis = 1_790_000_000_000;
@@ -101,16 +101,15 @@ pub const CATALOGUE: Catalogue = Catalogue {
 pub struct Bench {
     pub ledger: Ledger,
     pub clock: Arc<ManualClock>,
-    dir: Arc<TempDir>,
+    database: Database,
 }
 
 pub fn settings() -> LedgerSettings {
     LedgerSettings { lease: Duration::from_secs(60), tick: Duration::from_millis(20), ..LedgerSettings::default() }
 }
 
-pub async fn context(dir: &TempDir, clock: Arc<ManualClock>) -> Context {
-    let url = format!("sqlite://{}?mode=rwc", dir.path().join("test.db").display());
-    let db = Db::open(&url).await.unwrap();
+pub async fn context(database: &Database, clock: Arc<ManualClock>) -> Context {
+    let db = Db::open(database.url()).await.unwrap();
     Migrator::up(db.write(), None).await.unwrap();
     Context {
         db,
@@ -134,15 +133,15 @@ impl Bench {
     }
 
     pub async fn with(settings: LedgerSettings) -> Self {
-        let dir = Arc::new(tempfile::tempdir().unwrap());
+        let database = Database::new();
         let clock = Arc::new(ManualClock::new(START));
-        let context = context(&dir, clock.clone()).await;
-        Self { ledger: Ledger::with_catalogue(context, settings, CATALOGUE), clock, dir }
+        let context = context(&database, clock.clone()).await;
+        Self { ledger: Ledger::with_catalogue(context, settings, CATALOGUE), clock, database }
     }
 
     /// Another process's ledger over the same database.
     pub async fn another(&self) -> Ledger {
-        Ledger::with_catalogue(context(&self.dir, self.clock.clone()).await, settings(), CATALOGUE)
+        Ledger::with_catalogue(context(&self.database, self.clock.clone()).await, settings(), CATALOGUE)
     }
 
     pub async fn enqueue(&self, job: NewJob) -> Option<Uuid> {

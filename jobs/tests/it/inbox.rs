@@ -1,6 +1,6 @@
 //! From a delivery's bytes to the inbox: every published payload, redelivery, order, bad neighbours, unknown accounts.
 
-use crate::faults::refuse_messages_of;
+use crate::faults::refuse_messages;
 use crate::shop::{ACCOUNT, Shop};
 use crate::story::{shape, story};
 use domain::audit::Actor;
@@ -121,7 +121,7 @@ async fn one_bad_event_of_a_thousand_costs_only_itself() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_event_the_database_refuses_is_recorded_and_its_neighbours_are_stored() {
     let mut shop = Shop::new().await;
-    refuse_messages_of(shop.ledger.context().db.write(), "refuse me").await;
+    refuse_messages(shop.ledger.context().db.write(), "refuse me").await;
     shop.stop_workers().await;
     // Several deliveries claimed as one batch, the bad event in the middle of one of them.
     let mut deliveries = Vec::new();

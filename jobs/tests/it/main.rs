@@ -1,4 +1,4 @@
-//! The ledger against a real SQLite file, and the product's jobs against the sandbox.
+//! The ledger against a real database, and the product's jobs against the sandbox.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod echoes;

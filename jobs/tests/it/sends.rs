@@ -1,6 +1,6 @@
 //! The automatic reply from the message to Meta's answer, under every fault the sandbox knows: judged by what it counted.
 
-use crate::faults::lock;
+use crate::faults::Stranger;
 use crate::shop::{ACCOUNT, REPLY, Shop};
 use domain::connections::LoginRoute;
 use domain::id::IdKind;
@@ -294,18 +294,16 @@ async fn a_send_that_is_given_up_leaves_no_message_in_limbo() {
 /// Longer away than any time-out: the answer is still there when the database is back.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_answer_outlasts_a_database_that_is_locked() {
-    use sea_orm::ConnectionTrait as _;
     let shop = Shop::new().await;
     shop.fault("slow_answer", json!({ "params": { "ms": 400 } })).await;
     shop.dm(ANN, "hello").await;
     shop.reply_is("sending").await;
-    let stranger = shop.another_connection().await;
-    lock(&stranger).await;
+    let stranger = Stranger::holds(&shop.database).await;
     // The service waits five seconds for the lock, is told that it cannot have it, and asks again.
     tokio::time::sleep(Duration::from_secs(7)).await;
     assert_eq!(shop.sent().await.len(), 1);
     assert_eq!(shop.outbound().await[0].status.as_deref(), Some("sending"));
-    stranger.execute_unprepared("ROLLBACK").await.unwrap();
+    stranger.lets_go().await;
     shop.reply_is("sent").await;
     shop.job_is("message.send", "completed").await;
 }

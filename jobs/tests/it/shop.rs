@@ -12,7 +12,7 @@ use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder};
 use serde_json::{Value, json};
 use std::sync::Arc;
 use std::time::Duration;
-use tempfile::TempDir;
+use testbed::Database;
 use uuid::Uuid;
 
 pub const ACCOUNT: &str = "17841400000000001";
@@ -27,7 +27,7 @@ pub struct Shop {
     http: reqwest::Client,
     workers: Option<Workers>,
     _running: sandbox::Running,
-    dir: TempDir,
+    pub database: Database,
 }
 
 impl Shop {
@@ -53,7 +53,7 @@ impl Shop {
         let made = post("/sandbox/accounts", json!({ "platform": platform, "login": login, "id": account })).await;
         let token = made["accessToken"].as_str().unwrap().to_owned();
 
-        let dir = tempfile::tempdir().unwrap();
+        let database = Database::new();
         let clock = Arc::new(ManualClock::new(START));
         let meta = meta::MetaClient::new(meta::Settings {
             facebook_graph_url: format!("{base}/facebook-graph"),
@@ -61,7 +61,7 @@ impl Shop {
             timeouts: meta::Timeouts { connect: Duration::from_secs(1), total: Duration::from_millis(600) },
             ..meta::Settings::default()
         });
-        let ctx = Context { meta: Arc::new(meta.unwrap()), ..context(&dir, clock.clone()).await };
+        let ctx = Context { meta: Arc::new(meta.unwrap()), ..context(&database, clock.clone()).await };
         let tx = ctx.db.begin().await.unwrap();
         let organization = OrganizationId(organizations::create(&tx, &ctx, "Shop", "pro").await.unwrap().id);
         let new = NewConnection {
@@ -92,14 +92,8 @@ impl Shop {
             sandbox: base,
             http,
             _running: running,
-            dir,
+            database,
         }
-    }
-
-    /// Somebody else's connection to the same database.
-    pub async fn another_connection(&self) -> sea_orm::DatabaseConnection {
-        let url = format!("sqlite://{}", self.dir.path().join("test.db").display());
-        sea_orm::Database::connect(sea_orm::ConnectOptions::new(url).max_connections(1).to_owned()).await.unwrap()
     }
 
     pub async fn stop_workers(&mut self) {

@@ -1,9 +1,8 @@
 //! Known weaknesses of dependencies. Their list lives elsewhere and may be out of reach; then that is said in the table, for
 //! a check that did not happen has not passed.
 
-use super::build::Built;
 use super::rows::Row;
-use super::{run, tools};
+use super::{Asked, run, tools};
 use crate::workspace;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -12,7 +11,7 @@ use std::time::{Duration, Instant};
 const WITHIN: Duration = Duration::from_secs(60);
 
 /// Fetches the list and checks against it.
-pub fn run(_: &Built) -> anyhow::Result<Vec<Row>> {
+pub fn run(_: &Asked) -> anyhow::Result<Vec<Row>> {
     const KIND: &str = "advisories";
     tools::DENY.require()?;
     let began = Instant::now();

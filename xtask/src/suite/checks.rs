@@ -1,31 +1,30 @@
 //! The steps that are one command each: it succeeds or it does not.
 
-use super::build::Built;
 use super::rows::Row;
-use super::{run, tools};
+use super::{Asked, run, tools};
 use crate::{check, openapi, output, workspace};
 use std::process::Command;
 use std::time::Instant;
 
 /// The sources are formatted.
-pub fn format(_: &Built) -> anyhow::Result<Vec<Row>> {
+pub fn format(_: &Asked) -> anyhow::Result<Vec<Row>> {
     one("format", &mut workspace::cargo(&["fmt", "--all", "--check"]))
 }
 
 /// No warning in any target.
-pub fn lint(_: &Built) -> anyhow::Result<Vec<Row>> {
+pub fn lint(_: &Asked) -> anyhow::Result<Vec<Row>> {
     let arguments = ["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"];
     one("lint", &mut workspace::cargo(&arguments))
 }
 
 /// None either in the program without what is for development only.
-pub fn image(_: &Built) -> anyhow::Result<Vec<Row>> {
+pub fn image(_: &Asked) -> anyhow::Result<Vec<Row>> {
     let arguments = ["clippy", "-p", "api", "--no-default-features", "--locked", "--", "-D", "warnings"];
     one("image", &mut workspace::cargo(&arguments))
 }
 
 /// The examples in comments work.
-pub fn examples(_: &Built) -> anyhow::Result<Vec<Row>> {
+pub fn examples(_: &Asked) -> anyhow::Result<Vec<Row>> {
     let began = Instant::now();
     let (succeeded, lines) = run::lines(&mut workspace::cargo(&["test", "--workspace", "--doc", "--locked"]))?;
     let (passed, failed, ignored) = lines
@@ -39,14 +38,14 @@ pub fn examples(_: &Built) -> anyhow::Result<Vec<Row>> {
 }
 
 /// The documentation builds without a warning.
-pub fn docs(_: &Built) -> anyhow::Result<Vec<Row>> {
+pub fn docs(_: &Asked) -> anyhow::Result<Vec<Row>> {
     let mut command = workspace::cargo(&["doc", "--workspace", "--no-deps", "--locked"]);
     one("docs", command.env("RUSTDOCFLAGS", "-D warnings"))
 }
 
 /// The document is the program's.
-pub fn openapi(built: &Built) -> anyhow::Result<Vec<Row>> {
-    let program = built.program()?;
+pub fn openapi(asked: &Asked) -> anyhow::Result<Vec<Row>> {
+    let program = asked.built.program()?;
     let began = Instant::now();
     let difference = openapi::drift(program)?;
     if let Some(difference) = &difference {
@@ -56,7 +55,7 @@ pub fn openapi(built: &Built) -> anyhow::Result<Vec<Row>> {
 }
 
 /// Every dependency may be used.
-pub fn licenses(_: &Built) -> anyhow::Result<Vec<Row>> {
+pub fn licenses(_: &Asked) -> anyhow::Result<Vec<Row>> {
     tools::DENY.require()?;
     one(
         "licenses",
@@ -73,7 +72,7 @@ pub fn licenses(_: &Built) -> anyhow::Result<Vec<Row>> {
 }
 
 /// No dependency that must not come in, and none from elsewhere.
-pub fn bans(_: &Built) -> anyhow::Result<Vec<Row>> {
+pub fn bans(_: &Asked) -> anyhow::Result<Vec<Row>> {
     tools::DENY.require()?;
     one(
         "bans",
@@ -91,8 +90,8 @@ pub fn bans(_: &Built) -> anyhow::Result<Vec<Row>> {
 }
 
 /// The journey of a shop.
-pub fn demo(built: &Built) -> anyhow::Result<Vec<Row>> {
-    let report = check::run(built.program()?)?;
+pub fn demo(asked: &Asked) -> anyhow::Result<Vec<Row>> {
+    let report = check::run(asked.built.program()?)?;
     Ok(vec![Row::many("demo steps", report.passed, report.failed, report.took)])
 }
 

@@ -5,8 +5,11 @@ mod advisories;
 mod build;
 mod checks;
 mod nextest;
+mod report;
 mod rows;
 mod run;
+mod scenarios;
+mod servers;
 mod tools;
 
 use crate::output;
@@ -15,22 +18,33 @@ use build::Built;
 use clap::Args;
 use rows::{Row, Rows};
 use std::time::Instant;
+use testbed::Setup;
 
 #[derive(Debug, Args)]
 pub struct Test {
     /// Only this step; may be given several times.
     #[arg(long, value_name = "STEP")]
     only: Vec<String>,
+    /// The scenarios on this set-up only: sqlite, postgres or postgres+redis.
+    #[arg(long)]
+    setup: Option<Setup>,
     /// Name the steps and what they do, and run nothing.
     #[arg(long)]
     list: bool,
+}
+
+/// What the steps work with.
+struct Asked {
+    built: Built,
+    /// What the scenarios are run on.
+    setups: Vec<Setup>,
 }
 
 /// A part of the suite.
 struct Step {
     name: &'static str,
     about: &'static str,
-    run: fn(&Built) -> anyhow::Result<Vec<Row>>,
+    run: fn(&Asked) -> anyhow::Result<Vec<Row>>,
 }
 
 /// Every step, in the order in which they use what the ones before them built.
@@ -42,7 +56,11 @@ const STEPS: [Step; 11] = [
         about: "clippy over the program as it goes into an image: without sandbox and failpoints",
         run: checks::image,
     },
-    Step { name: "tests", about: "unit, database and system tests, by cargo-nextest", run: nextest::run },
+    Step {
+        name: "tests",
+        about: "unit tests; the scenarios on SQLite, on Postgres, and on Postgres + Redis; by cargo-nextest",
+        run: scenarios::run,
+    },
     Step { name: "examples", about: "the examples in the documentation, by cargo test --doc", run: checks::examples },
     Step { name: "docs", about: "rustdoc, warnings are errors", run: checks::docs },
     Step { name: "openapi", about: "openapi/openapi.json is what the program prints", run: checks::openapi },
@@ -70,14 +88,15 @@ impl Test {
         if let Some(unknown) = self.only.iter().find(|name| STEPS.iter().all(|step| step.name != **name)) {
             bail!("there is no step {unknown}; the steps are {}", names());
         }
-        let (built, mut rows) = (Built::default(), Rows::default());
+        let setups = self.setup.map_or_else(|| Setup::ALL.to_vec(), |setup| vec![setup]);
+        let (asked, mut rows) = (Asked { built: Built::default(), setups }, Rows::default());
         for step in STEPS {
             if !self.only.is_empty() && self.only.iter().all(|name| name != step.name) {
                 continue;
             }
             output::progress(&format!("==> {}: {}", step.name, step.about));
             let began = Instant::now();
-            match (step.run)(&built) {
+            match (step.run)(&asked) {
                 Ok(of_step) => rows.extend(of_step),
                 Err(error) => {
                     output::progress(&format!("{}: {error:#}", step.name));
