@@ -2,7 +2,7 @@
 //! the database are handled here with a pause.
 
 use crate::ledger::Ledger;
-use crate::ledger::claim::{self, Claim};
+use crate::ledger::claim::{self, Claim, Look};
 use crate::ledger::lease::Lease;
 use crate::queue::Queue;
 use entities::job::Model as Job;
@@ -115,7 +115,8 @@ async fn claim_free(claimer: &Claimer, slots: &Arc<Semaphore>, by_id_first: bool
     while let Ok(slot) = slots.clone().try_acquire_owned() {
         free.push(slot);
     }
-    if claim::isolated_waits(&claimer.ledger.context().db, claimer.queue, claimer.ledger.now()).await?
+    let found = claim::look(&claimer.ledger.context().db, claimer.queue, claimer.ledger.now()).await?;
+    if found.isolated
         // Another suspect runs: this one waits, and the others do not wait for it.
         && let Ok(suspect) = claimer.gate.suspects.clone().try_lock_owned()
         && let Some(slot) = free.pop()
@@ -126,13 +127,13 @@ async fn claim_free(claimer: &Claimer, slots: &Arc<Semaphore>, by_id_first: bool
         Queue::Webhooks => Pass::Deliveries { _guard: claimer.gate.deliveries.clone().read_owned().await },
         _ => Pass::Free,
     };
-    let jobs = claim_due(claimer, free.len() * claimer.batch, by_id_first).await?;
+    let jobs = claim_due(claimer, free.len() * claimer.batch, by_id_first, found).await?;
     Ok(pack(claimer, jobs, free, &Arc::new(pass)))
 }
 
 /// Every other turn takes what was handed over first; the turns between look at all that is due, so that fresh jobs do not
 /// keep older ones waiting for ever.
-async fn claim_due(claimer: &Claimer, limit: usize, by_id_first: bool) -> Result<Vec<Job>, DbErr> {
+async fn claim_due(claimer: &Claimer, limit: usize, by_id_first: bool, found: Look) -> Result<Vec<Job>, DbErr> {
     let ledger = &claimer.ledger;
     let claim = claim_of(claimer, limit);
     let fresh = if by_id_first { ledger.bell().take(claimer.queue, limit) } else { Vec::new() };
@@ -142,7 +143,7 @@ async fn claim_due(claimer: &Claimer, limit: usize, by_id_first: bool) -> Result
             return Ok(jobs);
         }
     }
-    claim::due(&ledger.context().db, claim).await
+    claim::due_of(&ledger.context().db, claim, found).await
 }
 
 async fn claim_isolated(

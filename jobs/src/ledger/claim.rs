@@ -27,14 +27,45 @@ pub struct Claim<'a> {
     pub limit: usize,
 }
 
-/// Claims due jobs, by priority and `run_at`. Looks before it locks, so that an idle tick writes nothing.
+/// What a look at a queue found, without locking anything: an idle tick writes nothing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Look {
+    /// A due job must run alone.
+    pub isolated: bool,
+    /// Jobs of these priorities may run now.
+    pub due: [bool; PRIORITIES.len()],
+}
+
+/// Looks at a queue: one statement.
+pub async fn look(db: &Db, queue: Queue, now: Millis) -> Result<Look, DbErr> {
+    let values = vec![queue.as_str().into(), now.into()];
+    let statement = statements::bound(db.backend(), &statements::of(db.backend()).look, values);
+    let Some(row) = db.read().query_one_raw(statement).await? else { return Ok(Look::default()) };
+    let at = |column| row.try_get_by_index::<bool>(column);
+    Ok(Look { isolated: at(0)?, due: [at(1)?, at(2)?, at(3)?] })
+}
+
+/// Claims due jobs, by priority and `run_at`.
 pub async fn due(db: &Db, claim: Claim<'_>) -> Result<Vec<Job>, DbErr> {
-    let sql = statements::of(db.backend());
-    if candidates(db.read(), &sql.due, claim, 1).await?.is_empty() {
+    let found = look(db, claim.queue, claim.now).await?;
+    due_of(db, claim, found).await
+}
+
+/// The same after a look.
+pub async fn due_of(db: &Db, claim: Claim<'_>, found: Look) -> Result<Vec<Job>, DbErr> {
+    if found.due == [false; PRIORITIES.len()] {
         return Ok(Vec::new());
     }
+    let sql = statements::of(db.backend());
     let tx = db.begin().await?;
-    let ids = candidates(tx.conn(), &sql.due_locking, claim, claim.limit).await?;
+    let mut ids = Vec::new();
+    for (priority, due) in PRIORITIES.into_iter().zip(found.due) {
+        let room = i64::try_from(claim.limit - ids.len()).unwrap_or(i64::MAX);
+        if due && room > 0 {
+            let values = vec![claim.queue.as_str().into(), claim.now.into(), priority.into(), room.into()];
+            ids.extend(ids_of(tx.conn(), &sql.due, values).await?);
+        }
+    }
     take(tx, sql, claim, &ids, false).await
 }
 
@@ -47,32 +78,13 @@ pub async fn handed_over(db: &Db, claim: Claim<'_>, ids: &[Uuid]) -> Result<Vec<
     take(tx, sql, claim, &ids, false).await
 }
 
-/// Is there a due job that must run alone?
-pub async fn isolated_waits(db: &Db, queue: Queue, now: Millis) -> Result<bool, DbErr> {
-    let values = vec![queue.as_str().into(), now.into()];
-    Ok(!ids_of(db.read(), &statements::of(db.backend()).due_isolated, values).await?.is_empty())
-}
-
 /// Claims one job that must run alone. The caller has made sure that nothing else runs in this process.
 pub async fn isolated(db: &Db, claim: Claim<'_>) -> Result<Vec<Job>, DbErr> {
     let sql = statements::of(db.backend());
     let tx = db.begin().await?;
     let values = vec![claim.queue.as_str().into(), claim.now.into()];
-    let ids = ids_of(tx.conn(), &sql.due_isolated_locking, values).await?;
+    let ids = ids_of(tx.conn(), &sql.due_isolated, values).await?;
     take(tx, sql, claim, &ids, true).await
-}
-
-async fn candidates(db: &impl ConnectionTrait, sql: &str, claim: Claim<'_>, limit: usize) -> Result<Vec<Uuid>, DbErr> {
-    let mut ids = Vec::new();
-    for priority in PRIORITIES {
-        let room = i64::try_from(limit - ids.len()).unwrap_or(i64::MAX);
-        let values = vec![claim.queue.as_str().into(), claim.now.into(), priority.into(), room.into()];
-        ids.extend(ids_of(db, sql, values).await?);
-        if ids.len() >= limit {
-            break;
-        }
-    }
-    Ok(ids)
 }
 
 async fn ids_of(db: &impl ConnectionTrait, sql: &str, values: Vec<Value>) -> Result<Vec<Uuid>, DbErr> {

@@ -26,17 +26,25 @@ const FREE: &str = "
 const LOCK: &str = "FOR NO KEY UPDATE OF j SKIP LOCKED";
 
 pub(super) static STATEMENTS: LazyLock<Statements> = LazyLock::new(|| {
-    let due = format!(
-        "
+    let due = |priority: &str, limit: &str| {
+        format!(
+            "
 SELECT j.id FROM jobs AS j
-WHERE j.queue = $1 AND j.priority = $3 AND j.run_at <= $2 AND j.state IN {WAITING} AND j.isolated = FALSE {FREE}
-ORDER BY j.run_at, j.id LIMIT $4"
-    );
+WHERE j.queue = $1 AND j.priority = {priority} AND j.run_at <= $2 AND j.state IN {WAITING} AND j.isolated = FALSE {FREE}
+ORDER BY j.run_at, j.id LIMIT {limit}"
+        )
+    };
     let due_isolated = format!(
         "
 SELECT j.id FROM jobs AS j
 WHERE j.isolated = TRUE AND j.state IN {WAITING} AND j.queue = $1 AND j.run_at <= $2 {FREE}
 ORDER BY j.run_at LIMIT 1"
+    );
+    let look = format!(
+        "SELECT ({due_isolated}) IS NOT NULL, ({}) IS NOT NULL, ({}) IS NOT NULL, ({}) IS NOT NULL",
+        due("0", "1"),
+        due("1", "1"),
+        due("2", "1"),
     );
     let due_by_id = format!(
         "
@@ -45,10 +53,9 @@ WHERE j.id = ANY($3) AND j.queue || '' = $1 AND j.run_at + 0 <= $2 AND j.state |
 {LOCK}"
     );
     Statements {
-        due_locking: format!("{due} {LOCK}"),
-        due,
-        due_isolated_locking: format!("{due_isolated} {LOCK}"),
-        due_isolated,
+        look,
+        due: format!("{} {LOCK}", due("$3", "$4")),
+        due_isolated: format!("{due_isolated} {LOCK}"),
         due_by_id,
         take: "
 UPDATE jobs SET state = 'running', attempt = attempt + 1, fence = fence + 1,

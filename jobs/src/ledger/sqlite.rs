@@ -23,17 +23,25 @@ const FREE: &str = "
                         AND (o.state <> 'scheduled' OR o.run_at <= ?2)))";
 
 pub(super) static STATEMENTS: LazyLock<Statements> = LazyLock::new(|| {
-    let due = format!(
-        "
+    let due = |priority: &str, limit: &str| {
+        format!(
+            "
 SELECT j.id FROM jobs AS j INDEXED BY jobs_claim
-WHERE j.queue = ?1 AND j.priority = ?3 AND j.run_at <= ?2 AND j.state IN {WAITING} AND j.isolated = FALSE {FREE}
-ORDER BY j.run_at, j.id LIMIT ?4"
-    );
+WHERE j.queue = ?1 AND j.priority = {priority} AND j.run_at <= ?2 AND j.state IN {WAITING} AND j.isolated = FALSE {FREE}
+ORDER BY j.run_at, j.id LIMIT {limit}"
+        )
+    };
     let due_isolated = format!(
         "
 SELECT j.id FROM jobs AS j INDEXED BY jobs_isolated
 WHERE j.isolated = TRUE AND j.state IN {WAITING} AND j.queue = ?1 AND j.run_at <= ?2 {FREE}
 ORDER BY j.run_at LIMIT 1"
+    );
+    let look = format!(
+        "SELECT ({due_isolated}) IS NOT NULL, ({}) IS NOT NULL, ({}) IS NOT NULL, ({}) IS NOT NULL",
+        due("0", "1"),
+        due("1", "1"),
+        due("2", "1"),
     );
     // The plus signs leave the planner nothing but the ids.
     let due_by_id = format!(
@@ -42,9 +50,8 @@ SELECT j.id FROM json_each(?3) AS handed CROSS JOIN jobs AS j ON j.id = unhex(ha
 WHERE +j.queue = ?1 AND +j.run_at <= ?2 AND +j.state IN {WAITING} AND j.isolated = FALSE {FREE}"
     );
     Statements {
-        due_locking: due.clone(),
-        due,
-        due_isolated_locking: due_isolated.clone(),
+        look,
+        due: due("?3", "?4"),
         due_isolated,
         due_by_id,
         take: "

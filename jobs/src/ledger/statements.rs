@@ -9,14 +9,14 @@ use uuid::Uuid;
 /// The statements for one database. Those that take ids take them as one value, made by [`ids`].
 #[derive(Debug)]
 pub struct Statements {
-    /// Ids of due jobs of one queue and priority that may run now, oldest first. Values: queue, now, priority, limit.
+    /// Is there a due job that must run alone, and one that may run now of priority 0, 1 and 2? Four truth values; locks
+    /// nothing. Values: queue, now.
+    pub look: String,
+    /// Ids of due jobs of one queue and priority that may run now, oldest first; locks what it finds, and passes over what
+    /// others have locked. Values: queue, now, priority, limit.
     pub due: String,
-    /// The same; locks what it finds, and passes over what others have locked.
-    pub due_locking: String,
-    /// The id of a due job that must run alone. Values: queue, now.
+    /// The id of a due job that must run alone, locking. Values: queue, now.
     pub due_isolated: String,
-    /// The same, locking.
-    pub due_isolated_locking: String,
     /// Which of the jobs handed over may run now, locking. Values: queue, now, ids.
     pub due_by_id: String,
     /// Takes the jobs named. Values: now, lease end, worker, ids, alone.
