@@ -20,6 +20,7 @@ pub struct Postgres {
     server: Option<Server>,
     programs: Programs,
     port: u16,
+    settings: Vec<String>,
     dir: TempDir,
 }
 
@@ -31,13 +32,19 @@ impl Postgres {
 
     /// Makes a new cluster and starts a server on it.
     pub fn start() -> anyhow::Result<Self> {
+        Self::start_with(&[])
+    }
+
+    /// The same with settings of its own, e.g. `fsync=off`.
+    pub fn start_with(settings: &[&str]) -> anyhow::Result<Self> {
         let programs = Programs::find()?;
         let dir = TempDir::with_prefix("testbed-postgres-")?;
         if let Some((user, group)) = owner()? {
             chown(dir.path(), Some(user), Some(group))?;
         }
         initialize(&programs, dir.path())?;
-        let mut postgres = Self { server: None, programs, port: port::free()?, dir };
+        let settings = settings.iter().map(|setting| (*setting).to_owned()).collect();
+        let mut postgres = Self { server: None, programs, port: port::free()?, settings, dir };
         for _ in 0..3 {
             // Somebody may take the port between our look and the start.
             match postgres.start_again() {
@@ -90,7 +97,8 @@ impl Postgres {
             "synchronous_commit=on".to_owned(),
             "full_page_writes=on".to_owned(),
         ];
-        for setting in settings {
+        // The last one of a name counts.
+        for setting in settings.iter().chain(&self.settings) {
             command.arg("-c").arg(setting);
         }
         let command = as_owner(command, dir)?;
