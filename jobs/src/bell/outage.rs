@@ -4,24 +4,32 @@
 use crate::queue::Queue;
 use std::fmt::Display;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
-use std::time::Duration;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 /// What does not work at the moment, by queue.
 #[derive(Debug)]
 pub(super) struct Outage {
     what: &'static str,
     down: AtomicUsize,
+    /// When it was last told of, and whether its end was told, too.
+    told: Mutex<Option<(Instant, bool)>>,
 }
+
+/// What comes and goes, as a pool that is always nearly empty does, is told of no more often than this.
+const TELL_AGAIN: Duration = Duration::from_secs(60);
 
 impl Outage {
     pub(super) fn of(what: &'static str) -> Self {
-        Self { what, down: AtomicUsize::new(0) }
+        Self { what, down: AtomicUsize::new(0), told: Mutex::new(None) }
     }
 
-    /// It failed for this queue. True for the first failure of an outage, which is the one that is logged.
+    /// It failed for this queue. True for the first failure of an outage, the only one that is logged.
     pub(super) fn failed(&self, queue: Queue, error: &dyn Display) -> bool {
         let first = self.down.fetch_or(bit(queue), SeqCst) == 0;
-        if first {
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        if first && told.is_none_or(|(at, _)| at.elapsed() > TELL_AGAIN) {
+            *told = Some((Instant::now(), false));
             tracing::warn!(%error, "{}; workers find their jobs by the tick until it is back", self.what);
         }
         first
@@ -30,8 +38,10 @@ impl Outage {
     /// It works for this queue. True for what ends an outage.
     pub(super) fn works(&self, queue: Queue) -> bool {
         let last = self.down.fetch_and(!bit(queue), SeqCst) == bit(queue);
-        if last {
-            tracing::info!("the bell works again: {} no longer holds", self.what);
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        if last && let Some((_, end_told @ false)) = &mut *told {
+            *end_told = true;
+            tracing::info!("over: {}", self.what);
         }
         last
     }
@@ -50,6 +60,8 @@ pub(super) struct Backoff {
 
 impl Backoff {
     const FIRST: Duration = Duration::from_millis(100);
+    /// What lived this long did work: the next try is a first one.
+    const LIVED: Duration = Duration::from_secs(10);
 
     pub(super) fn up_to(most: Duration) -> Self {
         Self { next: Self::FIRST, most }
@@ -60,6 +72,14 @@ impl Backoff {
         let step = self.next;
         self.next = (step * 2).min(self.most);
         step.mul_f64(0.5 + rand::random::<f64>() / 2.0)
+    }
+
+    /// The next pause, after something that worked for so long has ended.
+    pub(super) fn pause_after(&mut self, lived: Duration) -> Duration {
+        if lived > Self::LIVED {
+            self.reset();
+        }
+        self.pause()
     }
 
     pub(super) fn reset(&mut self) {
@@ -89,7 +109,7 @@ mod tests {
         let pauses: Vec<_> = (0..9).map(|_| backoff.pause()).collect();
         assert!(pauses[0] >= Duration::from_millis(50) && pauses[0] <= Duration::from_millis(100));
         assert!(pauses[8] >= Duration::from_millis(2_500) && pauses[8] <= Duration::from_secs(5));
-        backoff.reset();
-        assert!(backoff.pause() <= Duration::from_millis(100));
+        assert!(backoff.pause_after(Duration::from_secs(1)) >= Duration::from_millis(2_500));
+        assert!(backoff.pause_after(Duration::from_secs(60)) <= Duration::from_millis(100));
     }
 }

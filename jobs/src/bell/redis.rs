@@ -30,8 +30,6 @@ const BEAT: Duration = Duration::from_secs(5);
 const PASSED_ON: Duration = Duration::from_millis(250);
 /// Between the end of a listener and the next, at most.
 const RETRY_AT_MOST: Duration = Duration::from_secs(5);
-/// A listener that lived this long did work: the next try is a first one.
-const LIVED: Duration = Duration::from_secs(10);
 /// How long a listener may take to hand back what it holds at the end.
 const LEAVE_WITHIN: Duration = Duration::from_secs(1);
 
@@ -90,7 +88,7 @@ impl RedisBell {
     pub(super) async fn ring(&self, queue: Queue) -> Result<Rung, RingError> {
         let rung = timeout(RING_WITHIN, self.ring_now(queue)).await.unwrap_or(Err(RingError::Late));
         if rung.is_err() {
-            *self.kept.lock().await = None;
+            self.forget_connection().await;
         }
         rung
     }
@@ -121,6 +119,11 @@ impl RedisBell {
         let fresh = self.connect().await?;
         *kept = Some(fresh.clone());
         Ok(fresh)
+    }
+
+    /// After an error: the next who needs one makes it anew.
+    pub(super) async fn forget_connection(&self) {
+        *self.kept.lock().await = None;
     }
 
     async fn connect(&self) -> Result<MultiplexedConnection, RedisError> {
@@ -156,11 +159,8 @@ impl RedisBell {
             }
             self.outage.failed(queue, &error);
             metrics::counter!("retail_assist_bell_listeners_ended_total", "bell" => "redis").increment(1);
-            if began.elapsed() > LIVED {
-                backoff.reset();
-            }
             tokio::select! {
-                () = tokio::time::sleep(backoff.pause()) => {}
+                () = tokio::time::sleep(backoff.pause_after(began.elapsed())) => {}
                 () = stopping.cancelled() => {}
             }
         }

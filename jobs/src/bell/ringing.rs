@@ -19,7 +19,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 /// One ring, from its connection to the answer.
 pub(super) const RING_WITHIN: Duration = Duration::from_secs(1);
 /// Between two rings of a queue; what is asked for meanwhile becomes one. The first goes out at once.
-const SPACING: Duration = Duration::from_millis(20);
+const SPACING: Duration = Duration::from_millis(10);
 /// Between tries while rings fail. No longer, so that rings are back soon after Redis is.
 const RETRY_AT_MOST: Duration = Duration::from_secs(1);
 

@@ -29,19 +29,7 @@ static LEAVE: LazyLock<Script> = LazyLock::new(|| {
     )
 });
 
-static SWEEP: LazyLock<Script> = LazyLock::new(|| {
-    Script::new(
-        "local swept = 0
-         for at = 1, 2 do
-           for _, id in ipairs(redis.call('SPOP', KEYS[at], ARGV[1])) do
-             redis.call('HDEL', KEYS[3], id)
-             redis.call('DEL', ARGV[2] .. ':' .. id)
-             swept = swept + 1
-           end
-         end
-         return swept",
-    )
-});
+static SWEEP: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("sweep.lua")));
 
 /// Sweeps every queue now and then, until `stopping`.
 pub(super) async fn until(bell: Arc<RedisBell>, stopping: CancellationToken) {
@@ -54,6 +42,7 @@ pub(super) async fn until(bell: Arc<RedisBell>, stopping: CancellationToken) {
         if let Err(error) = once(&bell).await {
             // The listeners tell of the same outage.
             tracing::debug!(%error, "finished rings could not be swept; trying again");
+            bell.forget_connection().await;
         }
     }
 }
@@ -80,8 +69,12 @@ async fn sweep(connection: &mut MultiplexedConnection, config: &Config) -> Resul
         .key(config.done_jobs_set())
         .key(config.dead_jobs_set())
         .key(config.job_data_hash())
+        .key(config.active_jobs_list())
+        .key(config.scheduled_jobs_set())
+        .key(config.workers_set())
         .arg(CHUNK)
         .arg(config.job_meta_hash())
+        .arg(config.inflight_jobs_set())
         .invoke_async(connection)
         .await
 }

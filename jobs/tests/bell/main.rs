@@ -7,6 +7,7 @@ mod hygiene;
 mod jam;
 mod lane;
 mod outages;
+mod postgres;
 mod rings;
 mod server;
 mod site;

@@ -15,11 +15,13 @@ async fn through_redis_a_job_begins_in_another_process_at_once() {
     let workers = Workers::start(&site.process(through(&redis.url())).await);
     redis.until_listened(1).await;
     let mut took = Vec::new();
-    for _ in 0..40 {
+    for n in 0..40 {
+        // Not in step with anything.
+        tokio::time::sleep(Duration::from_millis(20 + n * 7 % 40)).await;
         took.push(run_one(&api, Duration::from_secs(2)).await.expect("the job was not begun"));
     }
     took.sort();
-    tracing::info!(p50 = ?took[20], worst = ?took[39], "from the commit to the begin, through Redis");
+    println!("from the commit to the begin, through Redis: p50 {:?}, worst {:?}", took[20], took[39]);
     assert!(took[39] < AT_ONCE, "{took:?}");
     workers.stop(STOP).await;
 }
