@@ -82,6 +82,7 @@ async fn what_does_not_fit_where_it_was_committed_goes_elsewhere() {
     redis.until_listened(2).await;
     let (mut ids, _) = enqueue(&committer, vec![a_job(3_000), a_job(3_000)]).await;
     begun(ids[1], Duration::from_secs(1)).await.expect("not handed over");
+    redis.until_quiet().await;
     ids.extend(enqueue(&committer, vec![a_job(3_000), a_job(3_000)]).await.0);
     for id in ids {
         begun(id, Duration::from_secs(1)).await.expect("the other process was not rung");
