@@ -86,14 +86,14 @@ impl Bell {
     }
 
     /// Up to `limit` ids that were handed over, oldest first.
-    pub fn take(&self, queue: Queue, limit: usize) -> Vec<Uuid> {
+    pub(crate) fn take(&self, queue: Queue, limit: usize) -> Vec<Uuid> {
         let mut fresh = self.fresh(queue);
         let count = limit.min(fresh.len());
         fresh.drain(..count).collect()
     }
 
     /// Resolves when the bell rings, or has rung since it was last heard.
-    pub async fn heard(&self, queue: Queue) {
+    pub(crate) async fn heard(&self, queue: Queue) {
         self.slot(queue).notify.notified().await;
     }
 

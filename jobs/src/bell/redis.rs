@@ -10,10 +10,12 @@ use crate::queue::Queue;
 use ::redis::aio::MultiplexedConnection;
 use ::redis::{AsyncConnectionConfig, Client, IntoConnectionInfo as _, RedisError};
 use apalis::prelude::*;
+use apalis_core::backend::ext::poll_strategy::{PollSnapshot, PollStrategy};
 use apalis_redis::{Config, RedisStorage};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::sync::Mutex;
 use tokio::time::{Instant, timeout};
@@ -182,7 +184,7 @@ impl RedisBell {
         let (this, queue, bell) = (self.clone(), ear.queue, ear.bell.clone());
         let taken_in = AtomicBool::new(false);
         let listener = WorkerBuilder::new(name.as_str())
-            .backend(storage.poll_with_interval(POLL))
+            .backend(storage.poll_with_strategy(Steady::every(POLL)))
             .data(ear)
             .concurrency(1)
             .on_event(move |_, event| {
@@ -212,6 +214,28 @@ impl RedisBell {
             return Ok(());
         }
         Ok(ended?)
+    }
+}
+
+/// Wakes the listener at each interval. The strategy that apalis brings leaves its next timer unasked whenever one has run
+/// out: after a fetch that took longer than the interval, nothing would wake the listener until its next sign of life.
+struct Steady(tokio::time::Interval);
+
+impl Steady {
+    fn every(interval: Duration) -> Self {
+        let mut timer = tokio::time::interval(interval);
+        timer.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        Self(timer)
+    }
+}
+
+impl PollStrategy for Steady {
+    fn poll_drive(&mut self, cx: &mut Context<'_>, _: &PollSnapshot) -> Poll<Option<()>> {
+        let mut driven = Poll::Pending;
+        while self.0.poll_tick(cx).is_ready() {
+            driven = Poll::Ready(Some(()));
+        }
+        driven
     }
 }
 

@@ -10,7 +10,7 @@ const STOP: Duration = Duration::from_secs(5);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_busy_process_leaves_rings_to_an_idle_one() {
-    let (redis, site) = (Redis::start().await, Site::on_sqlite().await);
+    let (redis, site) = (Redis::start(), Site::on_sqlite().await);
     let settings = || with_slots(through(&redis.url()), 1);
     let api = site.process(settings()).await;
     let busy = Workers::start(&site.process(settings()).await);
@@ -30,7 +30,7 @@ async fn a_busy_process_leaves_rings_to_an_idle_one() {
 #[tokio::test(flavor = "multi_thread")]
 async fn busy_processes_do_not_spin() {
     figures();
-    let (redis, site) = (Redis::start().await, Site::on_sqlite().await);
+    let (redis, site) = (Redis::start(), Site::on_sqlite().await);
     let settings = || with_slots(through(&redis.url()), 1);
     let api = site.process(settings()).await;
     let mut workers = Vec::new();
@@ -54,7 +54,7 @@ async fn busy_processes_do_not_spin() {
 /// One ring, and each process that fills its slots rings for the next.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_crowd_of_jobs_spreads_over_all_processes() {
-    let (redis, site) = (Redis::start().await, Site::on_sqlite().await);
+    let (redis, site) = (Redis::start(), Site::on_sqlite().await);
     let settings = || with_slots(through(&redis.url()), 4);
     let api = site.process(settings()).await;
     let mut workers = Vec::new();
@@ -75,13 +75,15 @@ async fn a_crowd_of_jobs_spreads_over_all_processes() {
 /// A process with workers of its own calls for help, too, when what it commits is more than it has slots for.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_does_not_fit_where_it_was_committed_goes_elsewhere() {
-    let (redis, site) = (Redis::start().await, Site::on_sqlite().await);
+    let (redis, site) = (Redis::start(), Site::on_sqlite().await);
     let settings = || with_slots(through(&redis.url()), 2);
     let committer = site.process(settings()).await;
     let (here, there) = (Workers::start(&committer), Workers::start(&site.process(settings()).await));
     redis.until_listened(2).await;
     let (mut ids, _) = enqueue(&committer, vec![a_job(3_000), a_job(3_000)]).await;
     begun(ids[1], Duration::from_secs(1)).await.expect("not handed over");
+    // The ring for what more there might have been has had its round.
+    tokio::time::sleep(Duration::from_millis(500)).await;
     redis.until_quiet().await;
     ids.extend(enqueue(&committer, vec![a_job(3_000), a_job(3_000)]).await.0);
     for id in ids {

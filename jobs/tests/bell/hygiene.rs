@@ -14,7 +14,7 @@ const BOUND: usize = 40;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn five_thousand_rings_leave_nothing() {
-    let (redis, site) = (Redis::start().await, Site::on_sqlite().await);
+    let (redis, site) = (Redis::start(), Site::on_sqlite().await);
     let workers = Workers::start(&site.process(through(&redis.url())).await);
     redis.until_listened(1).await;
     // Past our own cap of eight, straight into the queue.
@@ -40,7 +40,7 @@ async fn five_thousand_rings_leave_nothing() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn listeners_that_come_and_go_leave_nothing() {
-    let (redis, site) = (Redis::start().await, Site::on_sqlite().await);
+    let (redis, site) = (Redis::start(), Site::on_sqlite().await);
     let process = site.process(through(&redis.url())).await;
     for _ in 0..10 {
         let workers = Workers::start(&process);
@@ -70,7 +70,7 @@ async fn listeners_that_come_and_go_leave_nothing() {
 /// A Redis that makes room by itself may drop a part of a ring, which apalis-redis cannot fetch then.
 #[tokio::test(flavor = "multi_thread")]
 async fn rings_that_lost_a_part_do_not_stay() {
-    let (redis, site) = (Redis::start().await, Site::on_sqlite().await);
+    let (redis, site) = (Redis::start(), Site::on_sqlite().await);
     let api = site.process(through(&redis.url())).await;
     for _ in 0..4 {
         api.bell().ring(Queue::Send);

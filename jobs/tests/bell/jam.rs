@@ -56,7 +56,7 @@ async fn work(redis: &Redis, tasks: usize, limit: Duration) -> usize {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_backlog_of_8500_tasks_stops_apalis_redis_for_good() {
-    let redis = Redis::start().await;
+    let redis = Redis::start();
     push(&redis, 8_500).await;
     let done = Arc::new(AtomicUsize::new(0));
     let worker = WorkerBuilder::new("plain").backend(storage(&redis).await).data(done).build(count);
@@ -68,7 +68,7 @@ async fn a_backlog_of_8500_tasks_stops_apalis_redis_for_good() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_backlog_of_5000_tasks_drains() {
-    let redis = Redis::start().await;
+    let redis = Redis::start();
     push(&redis, 5_000).await;
     assert_eq!(work(&redis, 5_000, Duration::from_secs(60)).await, 5_000);
 }

@@ -11,7 +11,7 @@ const STOP: Duration = Duration::from_secs(5);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn rings_come_back_with_redis() {
-    let (mut redis, site) = (Redis::start().await, Site::on_sqlite().await);
+    let (mut redis, site) = (Redis::start(), Site::on_sqlite().await);
     let api = site.process(through(&redis.url())).await;
     let workers = Workers::start(&site.process(through(&redis.url())).await);
     redis.until_listened(1).await;
@@ -20,7 +20,7 @@ async fn rings_come_back_with_redis() {
         redis.until_quiet().await;
         redis.kill();
         assert!(run_one(&api, Duration::from_secs(2)).await.is_none(), "who rang?");
-        redis.start_again().await;
+        redis.start_again();
         redis.until_listened(1).await;
         // What the process that commits waits at most before it tries again.
         tokio::time::sleep(Duration::from_secs(1)).await;
@@ -34,7 +34,7 @@ async fn rings_come_back_with_redis() {
 /// What was committed while the bell was silent is looked for as soon as it can be heard again.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_missed_is_looked_for_when_redis_is_back() {
-    let (mut redis, site) = (Redis::start().await, Site::on_sqlite().await);
+    let (mut redis, site) = (Redis::start(), Site::on_sqlite().await);
     let api = site.process(through(&redis.url())).await;
     let workers = Workers::start(&site.process(through(&redis.url())).await);
     redis.until_listened(1).await;
@@ -44,14 +44,14 @@ async fn what_was_missed_is_looked_for_when_redis_is_back() {
     tokio::time::sleep(Duration::from_millis(300)).await;
     let (ids, _) = enqueue(&api, vec![a_job(0)]).await;
     assert!(crate::site::begun(ids[0], Duration::from_secs(1)).await.is_none(), "who rang?");
-    redis.start_again().await;
+    redis.start_again();
     assert!(crate::site::begun(ids[0], Duration::from_secs(7)).await.is_some());
     workers.stop(STOP).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn rings_come_back_after_redis_forgot_everything() {
-    let (redis, site) = (Redis::start().await, Site::on_sqlite().await);
+    let (redis, site) = (Redis::start(), Site::on_sqlite().await);
     let api = site.process(through(&redis.url())).await;
     let workers = Workers::start(&site.process(through(&redis.url())).await);
     redis.until_listened(1).await;
@@ -61,6 +61,21 @@ async fn rings_come_back_after_redis_forgot_everything() {
         for _ in 0..3 {
             assert!(run_one(&api, AT_ONCE).await.is_some());
         }
+    }
+    workers.stop(STOP).await;
+}
+
+/// After an answer that took longer than the listener's interval, it goes on listening.
+#[tokio::test(flavor = "multi_thread")]
+async fn slow_answers_do_not_make_a_listener_deaf() {
+    let (redis, site) = (Redis::start(), Site::on_sqlite().await);
+    let api = site.process(through(&redis.url())).await;
+    let workers = Workers::start(&site.process(through(&redis.url())).await);
+    redis.until_listened(1).await;
+    for _ in 0..4 {
+        redis.ask::<()>(&["CLIENT", "PAUSE", "100", "ALL"]).await;
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        assert!(run_one(&api, AT_ONCE).await.is_some());
     }
     workers.stop(STOP).await;
 }

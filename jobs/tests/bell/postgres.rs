@@ -10,8 +10,8 @@ const STOP: Duration = Duration::from_secs(5);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn through_postgres_a_job_begins_in_another_process_at_once() {
-    let postgres = Postgres::start().await;
-    let site = Site::at(postgres.url(), None).await;
+    let postgres = Postgres::start();
+    let site = Site::at(postgres.url()).await;
     let api = site.process(settings()).await;
     let workers = Workers::start(&site.process(settings()).await);
     postgres.until_listened(1).await;
@@ -34,8 +34,8 @@ async fn through_postgres_a_job_begins_in_another_process_at_once() {
 /// The server ends the connection that listens, and later everything.
 #[tokio::test(flavor = "multi_thread")]
 async fn rings_come_back_with_postgres() {
-    let mut postgres = Postgres::start().await;
-    let site = Site::at(postgres.url(), None).await;
+    let mut postgres = Postgres::start();
+    let site = Site::at(postgres.url()).await;
     let api = site.process(settings()).await;
     let workers = Workers::start(&site.process(settings()).await);
     postgres.until_listened(1).await;
@@ -46,13 +46,13 @@ async fn rings_come_back_with_postgres() {
     assert!(begun(ids[0], AT_ONCE).await.is_none(), "who rang?");
     let end =
         "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE application_name = 'retail-assist bell'";
-    postgres.run(end).await;
+    postgres.run(end);
     assert!(begun(ids[0], Duration::from_secs(2)).await.is_some());
     fail::remove("bell.ring");
     postgres.until_listened(1).await;
     assert!(run_one(&api, AT_ONCE).await.is_some());
     postgres.kill();
-    postgres.start_again().await;
+    postgres.start_again();
     postgres.until_listened(1).await;
     for _ in 0..5 {
         assert!(run_one(&api, Duration::from_secs(2)).await.is_some());
@@ -64,8 +64,8 @@ async fn rings_come_back_with_postgres() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_crowd_of_jobs_spreads_and_busy_processes_keep_still() {
     figures();
-    let postgres = Postgres::start().await;
-    let site = Site::at(postgres.url(), None).await;
+    let postgres = Postgres::start();
+    let site = Site::at(postgres.url()).await;
     let settings = || with_slots(settings(), 4);
     let api = site.process(settings()).await;
     let mut workers = Vec::new();

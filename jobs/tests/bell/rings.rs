@@ -10,7 +10,7 @@ const STOP: Duration = Duration::from_secs(5);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn through_redis_a_job_begins_in_another_process_at_once() {
-    let (redis, site) = (Redis::start().await, Site::on_sqlite().await);
+    let (redis, site) = (Redis::start(), Site::on_sqlite().await);
     let api = site.process(through(&redis.url())).await;
     let workers = Workers::start(&site.process(through(&redis.url())).await);
     redis.until_listened(1).await;
@@ -28,7 +28,7 @@ async fn through_redis_a_job_begins_in_another_process_at_once() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn with_the_bell_cut_nothing_begins_before_the_tick() {
-    let (redis, site) = (Redis::start().await, Site::on_sqlite().await);
+    let (redis, site) = (Redis::start(), Site::on_sqlite().await);
     let api = site.process(through(&redis.url())).await;
     let workers = Workers::start(&site.process(through(&redis.url())).await);
     redis.until_listened(1).await;
@@ -54,7 +54,7 @@ async fn without_a_bell_between_them_processes_wait_for_the_tick() {
 #[tokio::test(flavor = "multi_thread")]
 async fn one_ring_wakes_one_of_two_idle_processes() {
     figures();
-    let (redis, site) = (Redis::start().await, Site::on_sqlite().await);
+    let (redis, site) = (Redis::start(), Site::on_sqlite().await);
     let api = site.process(through(&redis.url())).await;
     let one = Workers::start(&site.process(through(&redis.url())).await);
     let other = Workers::start(&site.process(through(&redis.url())).await);
@@ -73,7 +73,7 @@ async fn one_ring_wakes_one_of_two_idle_processes() {
 #[tokio::test(flavor = "multi_thread")]
 async fn no_more_than_eight_rings_wait() {
     figures();
-    let (redis, site) = (Redis::start().await, Site::on_sqlite().await);
+    let (redis, site) = (Redis::start(), Site::on_sqlite().await);
     let api = site.process(through(&redis.url())).await;
     for _ in 0..30 {
         api.bell().ring(Queue::Send);

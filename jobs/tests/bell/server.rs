@@ -1,50 +1,26 @@
-//! A Redis of a test's own, so that the test may kill it and flush it. On a free port of this machine, keeping nothing.
+//! Servers of a test's own, so that the test may kill and flush them, and what there is to see of a bell in each.
 
 use redis::{Client, FromRedisValue};
-use std::net::TcpListener;
-use std::os::unix::process::CommandExt as _;
-use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-pub struct Redis {
-    port: u16,
-    child: Option<Child>,
-}
+/// A Redis that keeps nothing.
+pub struct Redis(testbed::Redis);
 
 impl Redis {
-    pub async fn start() -> Self {
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let mut redis = Self { port, child: None };
-        redis.start_again().await;
-        redis
+    pub fn start() -> Self {
+        Self(testbed::Redis::start().unwrap())
     }
 
     pub fn url(&self) -> String {
-        format!("redis://127.0.0.1:{}/0", self.port)
+        self.0.url(0)
     }
 
     pub fn kill(&mut self) {
-        let mut child = self.child.take().unwrap();
-        child.kill().unwrap();
-        child.wait().unwrap();
+        self.0.kill().unwrap();
     }
 
-    pub async fn start_again(&mut self) {
-        let child = Command::new("redis-server")
-            .args(["--port", &self.port.to_string(), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"])
-            .stdout(Stdio::null())
-            .spawn()
-            .unwrap();
-        self.child = Some(child);
-        for _ in 0..500 {
-            if let Ok(mut connection) = self.client().get_multiplexed_async_connection().await
-                && redis::cmd("PING").query_async::<String>(&mut connection).await.is_ok()
-            {
-                return;
-            }
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-        panic!("redis-server did not start");
+    pub fn start_again(&mut self) {
+        self.0.start_again().unwrap();
     }
 
     pub fn client(&self) -> Client {
@@ -84,107 +60,41 @@ impl Redis {
     }
 }
 
-impl Drop for Redis {
-    fn drop(&mut self) {
-        if let Some(mut child) = self.child.take() {
-            let _gone_already = child.kill();
-            let _gone_already = child.wait();
-        }
-    }
-}
-
-/// A Postgres of a test's own, so that the test may kill it.
-pub struct Postgres {
-    port: u16,
-    dir: tempfile::TempDir,
-    child: Option<Child>,
-}
-
-const PROGRAMS: &str = "/usr/lib/postgresql/15/bin";
+/// A Postgres.
+pub struct Postgres(testbed::Postgres);
 
 impl Postgres {
-    pub async fn start() -> Self {
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let dir = tempfile::tempdir().unwrap();
-        std::os::unix::fs::chown(dir.path(), Some(user()), None).unwrap();
-        let made = Command::new(format!("{PROGRAMS}/initdb"))
-            .args(["--auth=trust", "--username=postgres", "--encoding=UTF8", "--no-sync", "-D"])
-            .arg(dir.path().join("data"))
-            .uid(user())
-            .current_dir(dir.path())
-            .output()
-            .unwrap();
-        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
-        let mut postgres = Self { port, dir, child: None };
-        postgres.start_again().await;
-        postgres
+    pub fn start() -> Self {
+        Self(testbed::Postgres::start().unwrap())
     }
 
     pub fn url(&self) -> String {
-        format!("postgres://postgres@127.0.0.1:{}/postgres", self.port)
+        self.0.url("postgres")
     }
 
     pub fn kill(&mut self) {
-        let mut child = self.child.take().unwrap();
-        // Its children end by themselves, and quickly.
-        child.kill().unwrap();
-        child.wait().unwrap();
-        std::thread::sleep(Duration::from_millis(500));
+        self.0.kill().unwrap();
     }
 
-    pub async fn start_again(&mut self) {
-        let child = Command::new(format!("{PROGRAMS}/postgres"))
-            .arg("-D")
-            .arg(self.dir.path().join("data"))
-            .args(["-p", &self.port.to_string(), "-c", "listen_addresses=127.0.0.1"])
-            .arg("-c")
-            .arg(format!("unix_socket_directories={}", self.dir.path().display()))
-            .uid(user())
-            .current_dir(self.dir.path())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        self.child = Some(child);
-        for _ in 0..500 {
-            if sea_orm::Database::connect(self.url()).await.is_ok() {
-                return;
-            }
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-        panic!("Postgres did not start");
+    pub fn start_again(&mut self) {
+        self.0.start_again().unwrap();
     }
 
-    /// Runs one statement; returns its first value, if that is a number.
-    pub async fn run(&self, sql: &str) -> Option<i64> {
-        use sea_orm::{ConnectionTrait, DbBackend, Statement};
-        let db = sea_orm::Database::connect(self.url()).await.unwrap();
-        let row = db.query_one_raw(Statement::from_string(DbBackend::Postgres, sql)).await.unwrap();
-        row.and_then(|row| row.try_get_by_index(0).ok())
+    /// Runs one statement.
+    pub fn run(&self, statement: &str) -> String {
+        self.0.run("postgres", statement).unwrap()
     }
 
-    pub async fn until_listened(&self, listeners: i64) {
-        let count = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'retail-assist bell' AND query LIKE 'LISTEN%'";
+    /// Waits until so many processes listen, and a moment longer, for what they look for when they begin to.
+    pub async fn until_listened(&self, listeners: usize) {
+        let count = "SELECT count(*) FROM pg_stat_activity \
+                     WHERE application_name = 'retail-assist bell' AND query LIKE 'LISTEN%'";
         for _ in 0..1_000 {
-            if self.run(count).await.unwrap() >= listeners {
+            if self.run(count).trim().parse::<usize>().unwrap() >= listeners {
                 return tokio::time::sleep(Duration::from_millis(200)).await;
             }
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
         panic!("there are no {listeners} listeners");
-    }
-}
-
-fn user() -> u32 {
-    let users = std::fs::read_to_string("/etc/passwd").unwrap();
-    let line = users.lines().find(|line| line.starts_with("postgres:")).unwrap();
-    line.split(':').nth(2).unwrap().parse().unwrap()
-}
-
-impl Drop for Postgres {
-    fn drop(&mut self) {
-        if let Some(mut child) = self.child.take() {
-            let _gone_already = child.kill();
-            let _gone_already = child.wait();
-        }
     }
 }

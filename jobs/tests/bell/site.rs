@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 use std::collections::HashMap;
 use std::sync::{Arc, LazyLock, Mutex, OnceLock};
 use std::time::{Duration, Instant};
-use tempfile::TempDir;
+use testbed::{Database, Setup};
 use uuid::Uuid;
 
 /// When each job began.
@@ -46,7 +46,7 @@ const CATALOGUE: Catalogue = Catalogue { kinds: &[&NOTED], schedules: &[] };
 
 pub struct Site {
     url: String,
-    _dir: Option<TempDir>,
+    _file: Option<Database>,
 }
 
 /// Nothing is found by looking within a test.
@@ -65,16 +65,16 @@ pub fn with_slots(settings: LedgerSettings, send: usize) -> LedgerSettings {
 
 impl Site {
     pub async fn on_sqlite() -> Self {
-        let dir = tempfile::tempdir().unwrap();
-        let url = format!("sqlite://{}?mode=rwc", dir.path().join("test.db").display());
-        Self::at(url, Some(dir)).await
+        let file = Database::on(Setup::Sqlite, None, None).unwrap();
+        let site = Self::at(file.url().to_owned()).await;
+        Self { _file: Some(file), ..site }
     }
 
-    pub async fn at(url: String, dir: Option<TempDir>) -> Self {
+    pub async fn at(url: String) -> Self {
         let db = Db::open(&url).await.unwrap();
         Migrator::up(db.write(), None).await.unwrap();
         db.close().await.unwrap();
-        Self { url, _dir: dir }
+        Self { url, _file: None }
     }
 
     /// Another process.
