@@ -55,7 +55,7 @@ pub(crate) struct Claimer {
     pub tasks: TaskTracker,
 }
 
-/// Between a defect of the claimer and its new start.
+/// Between a defect of the claimer, or an error of the database, and the next try.
 const RESTART_PAUSE: Duration = Duration::from_secs(1);
 
 impl Claimer {
@@ -81,17 +81,19 @@ async fn claim_until_stopped(claimer: Claimer, slots: Arc<Semaphore>, batches: m
     let mut by_id_first = false;
     while !claimer.stopping.is_cancelled() {
         by_id_first = !by_id_first;
-        let claimed = match claim_free(&claimer, &slots, by_id_first).await {
-            Ok(claimed) => claimed,
+        let tick = claimer.ledger.settings().tick;
+        let (claimed, next_look) = match claim_free(&claimer, &slots, by_id_first).await {
+            Ok(claimed) => (claimed, tick),
             Err(error) => {
                 tracing::error!(%error, queue = claimer.queue.as_str(), "claiming failed; trying again");
-                Vec::new()
+                // Nobody rings when the database is back.
+                (Vec::new(), tick.min(RESTART_PAUSE))
             }
         };
         if claimed.is_empty() {
             tokio::select! {
                 () = claimer.ledger.bell().heard(claimer.queue) => {}
-                () = tokio::time::sleep(claimer.ledger.settings().tick) => {}
+                () = tokio::time::sleep(next_look) => {}
                 () = claimer.stopping.cancelled() => {}
             }
         }
@@ -106,8 +108,9 @@ async fn claim_until_stopped(claimer: Claimer, slots: Arc<Semaphore>, batches: m
 
 /// Claims for the slots that are free, once there is at least one.
 async fn claim_free(claimer: &Claimer, slots: &Arc<Semaphore>, by_id_first: bool) -> Result<Vec<Batch>, DbErr> {
+    let bell = claimer.ledger.bell();
     let first = tokio::select! {
-        first = slots.clone().acquire_owned() => first,
+        first = bell.busy_until(claimer.queue, slots.clone().acquire_owned()) => first,
         () = claimer.stopping.cancelled() => return Ok(Vec::new()),
     };
     let Ok(first) = first else { return Ok(Vec::new()) };
@@ -115,7 +118,7 @@ async fn claim_free(claimer: &Claimer, slots: &Arc<Semaphore>, by_id_first: bool
     while let Ok(slot) = slots.clone().try_acquire_owned() {
         free.push(slot);
     }
-    let found = claim::look(&claimer.ledger.context().db, claimer.queue, claimer.ledger.now()).await?;
+    let mut found = look(claimer).await?;
     if found.isolated
         // Another suspect runs: this one waits, and the others do not wait for it.
         && let Ok(suspect) = claimer.gate.suspects.clone().try_lock_owned()
@@ -124,11 +127,34 @@ async fn claim_free(claimer: &Claimer, slots: &Arc<Semaphore>, by_id_first: bool
         return claim_isolated(claimer, suspect, slot).await;
     }
     let pass = match claimer.queue {
-        Queue::Webhooks => Pass::Deliveries { _guard: claimer.gate.deliveries.clone().read_owned().await },
+        Queue::Webhooks => {
+            let deliveries = &claimer.gate.deliveries;
+            let guard = match deliveries.clone().try_read_owned() {
+                Ok(guard) => guard,
+                Err(_a_suspect_runs) => {
+                    let guard = bell.busy_until(claimer.queue, deliveries.clone().read_owned()).await;
+                    // Much may have come meanwhile.
+                    found = look(claimer).await?;
+                    guard
+                }
+            };
+            Pass::Deliveries { _guard: guard }
+        }
         _ => Pass::Free,
     };
-    let jobs = claim_due(claimer, free.len() * claimer.batch, by_id_first, found).await?;
+    let limit = free.len() * claimer.batch;
+    let jobs = claim_due(claimer, limit, by_id_first, found).await?;
+    if jobs.len() >= limit {
+        // There may be more than fits here, and a ring wakes one process only: this one rings for the next.
+        bell.ring_others(claimer.queue);
+    }
     Ok(pack(claimer, jobs, free, &Arc::new(pass)))
+}
+
+/// What is due. Whatever rang before is answered by this; what rings from now on, by the next look.
+async fn look(claimer: &Claimer) -> Result<Look, DbErr> {
+    claimer.ledger.bell().look(claimer.queue);
+    claim::look(&claimer.ledger.context().db, claimer.queue, claimer.ledger.now()).await
 }
 
 /// Every other turn takes what was handed over first; the turns between look at all that is due, so that fresh jobs do not
@@ -153,7 +179,10 @@ async fn claim_isolated(
 ) -> Result<Vec<Batch>, DbErr> {
     let deliveries = match claimer.queue {
         // Their batches take milliseconds; waiting lets those that run finish.
-        Queue::Webhooks => Some(claimer.gate.deliveries.clone().write_owned().await),
+        Queue::Webhooks => {
+            let alone = claimer.gate.deliveries.clone().write_owned();
+            Some(claimer.ledger.bell().busy_until(claimer.queue, alone).await)
+        }
         _ => None,
     };
     let jobs = claim::isolated(&claimer.ledger.context().db, claim_of(claimer, 1)).await?;

@@ -1,8 +1,8 @@
-//! Named places where a test may kill, stop or slow this process, set by the environment variable `FAILPOINTS`, for example
+//! Named places where a test may kill, stop, slow or cut off this process, set by the environment variable `FAILPOINTS`, for example
 //! `send.sending_committed=1*return(abort)` or `webhook.event=return(abort:POISON)`. Without the feature they are nothing.
 
 /// Every fault point, in the order a message meets them.
-pub const FAILPOINTS: [&str; 9] = [
+pub const FAILPOINTS: [&str; 10] = [
     "webhook.before_commit",
     "webhook.committed",
     "job.claimed",
@@ -12,6 +12,7 @@ pub const FAILPOINTS: [&str; 9] = [
     "send.answer_read",
     "job.settling",
     "job.settled",
+    "bell.ring",
 ];
 
 /// Acts if the fault point `name` is armed. `detail` is what an argument after a colon must occur in.
@@ -31,6 +32,21 @@ pub fn hit(name: &str, detail: &str) {
 /// Nothing, in a program built without fault points.
 #[cfg(not(feature = "failpoints"))]
 pub fn hit(_name: &str, _detail: &str) {}
+
+/// True where the fault point says `return(cut)`: what it stands before does not happen. `detail` as in [`hit`].
+#[cfg(feature = "failpoints")]
+pub fn is_cut(name: &str, detail: &str) -> bool {
+    debug_assert!(FAILPOINTS.contains(&name), "unlisted fault point {name}");
+    let Some(Some(argument)) = fail::eval(name, |argument| argument) else { return false };
+    let (act, only) = argument.split_once(':').unwrap_or((&argument, ""));
+    act == "cut" && detail.contains(only)
+}
+
+/// Never, in a program built without fault points.
+#[cfg(not(feature = "failpoints"))]
+pub fn is_cut(_name: &str, _detail: &str) -> bool {
+    false
+}
 
 /// Reads `FAILPOINTS` from the environment; the returned guard keeps them armed.
 #[cfg(feature = "failpoints")]

@@ -1,6 +1,7 @@
 //! How the ledger and its workers behave: leases, ticks, slots and retention. The defaults are those of the ledger's design;
 //! tests use shorter ones.
 
+use secrecy::SecretString;
 use std::time::Duration;
 
 /// Valid ledger settings.
@@ -10,6 +11,8 @@ pub struct LedgerSettings {
     pub lease: Duration,
     /// How often a worker looks for due jobs when no bell rings.
     pub tick: Duration,
+    /// Rings the workers of other processes through this Redis; may hold a password.
+    pub redis_url: Option<SecretString>,
     /// Slots of each queue in this process.
     pub slots: Slots,
     /// How many webhook deliveries one slot takes at once.
@@ -43,6 +46,7 @@ impl Default for LedgerSettings {
         Self {
             lease: Duration::from_secs(60),
             tick: Duration::from_secs(1),
+            redis_url: None,
             slots: Slots { interactive: 8, webhooks: 2, send: 32, maintenance: 4 },
             webhook_batch: 100,
             keep_completed: Duration::from_secs(24 * HOUR),

@@ -38,6 +38,7 @@ impl Workers {
     pub fn start(ledger: &Ledger) -> Self {
         let (stopping, ending) = (CancellationToken::new(), CancellationToken::new());
         let claimers = TaskTracker::new();
+        ledger.bell().begin_work(ledger.worker(), &stopping);
         let monitor = tokio::spawn(monitor(ledger.clone(), stopping.clone(), ending.clone(), claimers.clone()));
         let upkeep = tokio::spawn(upkeep(ledger.clone(), ending.clone()));
         tracing::info!(worker = ledger.worker(), "workers started");
@@ -48,6 +49,7 @@ impl Workers {
     /// and is dealt with when that lapses.
     pub async fn stop(mut self, limit: Duration) {
         self.stopping.cancel();
+        self.ledger.bell().end_work();
         self.claimers.close();
         let drained = async {
             // A claim under way is a claim; after the last of them, what is in flight only becomes less.

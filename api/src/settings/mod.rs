@@ -91,9 +91,6 @@ impl Settings {
             log_filter: log_filter(source, p),
             trusted_proxies: proxies(source, p),
         };
-        if source.is_set("REDIS_URL") {
-            p.add("REDIS_URL", "is not supported yet; leave it unset, workers find their jobs without it");
-        }
         one_of(source, "INSTAGRAM_LOGIN", &["instagram", "facebook"], p);
         one_of(source, "LOG_FORMAT", &["pretty", "json"], p);
         for name in ["META_REDIRECT_URI", "META_REDIRECT_INSTAGRAM_URI"] {
@@ -257,12 +254,23 @@ fn ledger(source: &Source, p: &mut Problems) -> LedgerSettings {
     LedgerSettings {
         lease,
         tick,
+        redis_url: redis_url(source, p),
         keep_completed: duration(source, "RETAIN_COMPLETED_JOBS", defaults.keep_completed, p),
         keep_discarded: duration(source, "RETAIN_FAILED_JOBS", defaults.keep_discarded, p),
         keep_bodies: duration(source, "RETAIN_DELIVERY_BODIES", defaults.keep_bodies, p),
         keep_deliveries: duration(source, "RETAIN_DELIVERIES", defaults.keep_deliveries, p),
         ..defaults
     }
+}
+
+/// With any database: processes may share a SQLite file, too.
+fn redis_url(source: &Source, p: &mut Problems) -> Option<SecretString> {
+    const NAME: &str = "REDIS_URL";
+    let url = source.get(NAME).filter(|url| !url.is_empty())?;
+    if let Some(problem) = jobs::bell::address_problem(url) {
+        p.add(NAME, problem);
+    }
+    Some(SecretString::from(url))
 }
 
 fn duration(source: &Source, name: &str, default: Duration, p: &mut Problems) -> Duration {

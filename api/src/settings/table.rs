@@ -36,9 +36,13 @@ pub const SETTINGS: &[Setting] = &[
     plain(
         "DATABASE_CONNECTIONS",
         "16",
-        "Connections of this process to Postgres at most; all processes together must stay under its max_connections",
+        "Connections of this process to Postgres at most, and one more to be rung by; all processes together must stay under its max_connections",
     ),
-    secret("REDIS_URL", "Rings workers on other machines; not supported yet, leave it unset"),
+    secret(
+        "REDIS_URL",
+        "Rings the workers of other processes, so that they need not wait for JOB_TICK: redis://host:6379/0, or rediss:// for TLS; \
+         nothing is lost without it",
+    ),
     plain("BIND_ADDR", "127.0.0.1:8080", "Address and port to listen on"),
     plain(
         "PUBLIC_URL",
@@ -81,7 +85,11 @@ pub const SETTINGS: &[Setting] = &[
     ),
     plain("SIGNUP_PLAN", "starter", "Plan of organizations that register themselves; closed turns registration off"),
     plain("JOB_LEASE", "60s", "How long a worker holds a job without a sign of life"),
-    plain("JOB_TICK", "1s", "How often workers look for due jobs when nothing rings"),
+    plain(
+        "JOB_TICK",
+        "1s",
+        "How often workers look for due jobs when nothing rings: retries and what is for later start up to this late",
+    ),
     plain("RETAIN_COMPLETED_JOBS", "24h", "How long completed jobs are kept"),
     plain("RETAIN_FAILED_JOBS", "30d", "How long discarded and cancelled jobs are kept"),
     plain("RETAIN_DELIVERY_BODIES", "24h", "How long the body of a delivery is kept at most"),

@@ -24,7 +24,7 @@ fn defaults_are_valid_and_a_service_needs_its_secrets() {
 fn everything_wrong_is_told_at_once_and_no_value_with_it() {
     let values = [
         ("DATABASE_URL", "mysql://geheim"),
-        ("REDIS_URL", "redis://geheim"),
+        ("REDIS_URL", "redis://user:geheim@"),
         ("BIND_ADDR", "geheim"),
         ("PUBLIC_URL", "geheim"),
         ("META_GRAPH_VERSION", "geheim"),
@@ -43,6 +43,18 @@ fn everything_wrong_is_told_at_once_and_no_value_with_it() {
         assert!(told.contains(name), "{name} is missing in: {told}");
     }
     assert!(!told.contains("geheim"), "{told}");
+}
+
+#[test]
+fn redis_is_wanted_only_where_it_is_named() {
+    assert!(check(&[], Need::Database).unwrap().ledger.redis_url.is_none());
+    for url in ["redis://localhost:6379/0", "rediss://user:p%40ss@redis.example.com"] {
+        let settings = check(&[("REDIS_URL", url)], Need::Database).unwrap();
+        assert_eq!(settings.ledger.redis_url.as_ref().map(|url| url.expose_secret()), Some(url));
+        assert!(!format!("{settings:?}").contains("redis.example.com"));
+    }
+    let told = check(&[("REDIS_URL", "localhost:6379")], Need::Database).unwrap_err().to_string();
+    assert!(told.contains("redis://host:6379/0"), "{told}");
 }
 
 #[test]

@@ -86,7 +86,12 @@ impl World {
             clock: clock.clone(),
             settings: Arc::new(settings),
         };
-        let ledger = Ledger::new(ctx.clone(), LedgerSettings { tick: Duration::from_millis(50), ..Default::default() });
+        let ledger_settings = LedgerSettings {
+            tick: Duration::from_millis(50),
+            redis_url: database.redis_url().map(Into::into),
+            ..Default::default()
+        };
+        let ledger = Ledger::new(ctx.clone(), ledger_settings);
         let app = App {
             ctx: ctx.clone(),
             ingest: ledger.ingest(),

@@ -1,12 +1,15 @@
 //! The one place that opens the database and begins transactions; what differs by database is decided here and in the two
 //! files beside it, and nowhere above. Every connection proves that it keeps what it commits before it is used.
 
+mod listener;
 mod postgres;
 mod sqlite;
 
+pub use listener::{ListenError, Listener};
+
 use sea_orm::{
-    ConnAcquireErr, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, RuntimeErr, SqliteTransactionMode,
-    TransactionOptions, TransactionTrait,
+    ConnAcquireErr, ConnectionTrait as _, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, RuntimeErr,
+    SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait,
 };
 use sqlx::postgres::PgConnectOptions;
 use std::fmt;
@@ -129,6 +132,26 @@ impl Db {
         };
         let inner = self.write.begin_with_options(options).await?;
         Ok(Tx { inner, after_commit: Vec::new() })
+    }
+
+    /// Whether processes can tell each other something through it: Postgres can, SQLite cannot.
+    pub fn can_notify(&self) -> bool {
+        matches!(self.place, Place::Postgres(_))
+    }
+
+    /// Sends a note to all who listen to `channel`, on a connection of the pool. Where [`Db::can_notify`].
+    pub async fn notify(&self, channel: &str, note: &str) -> Result<(), DbErr> {
+        let sql = "SELECT pg_notify($1, $2)";
+        let statement = Statement::from_sql_and_values(DbBackend::Postgres, sql, [channel.into(), note.into()]);
+        self.write.execute_raw(statement).await.map(|_| ())
+    }
+
+    /// Listens to `channel` on a connection of its own; `None` unless [`Db::can_notify`].
+    pub async fn listener(&self, channel: &str) -> Result<Option<Listener>, ListenError> {
+        match &self.place {
+            Place::Sqlite(_) => Ok(None),
+            Place::Postgres(options) => Listener::connect(options, channel).await.map(Some),
+        }
     }
 
     /// Closes every connection; statements after this fail.

@@ -1,5 +1,5 @@
 //! Puts jobs into the ledger, in the transaction that makes them necessary: a job exists exactly when its reason does.
-//! After the commit the process's own workers are handed the fresh ids.
+//! After the commit the process's own workers are handed the fresh ids, or those of others are rung.
 
 use crate::bell::Bell;
 use crate::jobs::Kind;

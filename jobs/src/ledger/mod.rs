@@ -15,7 +15,7 @@ mod sqlite;
 pub mod statements;
 pub mod wait;
 
-use crate::bell::Bell;
+use crate::bell::{Bell, Far};
 use crate::ingest::Ingest;
 use crate::jobs::{CATALOGUE, Catalogue, Kind};
 use crate::settings::LedgerSettings;
@@ -53,7 +53,7 @@ impl Ledger {
 
     /// A ledger that runs other kinds of job than the product's.
     pub fn with_catalogue(context: Context, settings: LedgerSettings, catalogue: Catalogue) -> Self {
-        let bell = Bell::default();
+        let bell = Bell::new(Far::choose(&settings, &context.db));
         let ingest = Ingest::start(context.clone(), bell.clone());
         // Unique per start, so that a claim always tells which life of which process made it.
         let worker = format!("{}-{}-{:08x}", crate::worker::host_name(), std::process::id(), rand::random::<u32>());
@@ -95,7 +95,7 @@ impl Ledger {
         self.inner.ingest.clone()
     }
 
-    /// Wakes this process's workers.
+    /// Wakes workers, of this process and of others.
     pub fn bell(&self) -> &Bell {
         &self.inner.bell
     }

@@ -108,6 +108,11 @@ pub fn settings() -> LedgerSettings {
     LedgerSettings { lease: Duration::from_secs(60), tick: Duration::from_millis(20), ..LedgerSettings::default() }
 }
 
+/// Rung through the Redis beside the database, where there is one.
+pub fn of(database: &Database, settings: LedgerSettings) -> LedgerSettings {
+    LedgerSettings { redis_url: database.redis_url().map(Into::into), ..settings }
+}
+
 pub async fn context(database: &Database, clock: Arc<ManualClock>) -> Context {
     let db = Db::open(database.url()).await.unwrap();
     Migrator::up(db.write(), None).await.unwrap();
@@ -136,12 +141,13 @@ impl Bench {
         let database = Database::new();
         let clock = Arc::new(ManualClock::new(START));
         let context = context(&database, clock.clone()).await;
-        Self { ledger: Ledger::with_catalogue(context, settings, CATALOGUE), clock, database }
+        Self { ledger: Ledger::with_catalogue(context, of(&database, settings), CATALOGUE), clock, database }
     }
 
     /// Another process's ledger over the same database.
     pub async fn another(&self) -> Ledger {
-        Ledger::with_catalogue(context(&self.database, self.clock.clone()).await, settings(), CATALOGUE)
+        let settings = of(&self.database, settings());
+        Ledger::with_catalogue(context(&self.database, self.clock.clone()).await, settings, CATALOGUE)
     }
 
     pub async fn enqueue(&self, job: NewJob) -> Option<Uuid> {

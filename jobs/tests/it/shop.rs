@@ -1,6 +1,6 @@
 //! A shop with one connected account, the product's job kinds, and the sandbox as its Meta.
 
-use crate::harness::{START, context, settings};
+use crate::harness::{START, context, of, settings};
 use domain::audit::Actor;
 use domain::clock::ManualClock;
 use domain::connections::{AutoReply, LoginRoute, NewConnection};
@@ -82,7 +82,7 @@ impl Shop {
         let connection =
             connections::set_auto_reply(&tx, &ctx, Actor::CommandLine, organization, connection.id, reply).await;
         tx.commit().await.unwrap();
-        let ledger = Ledger::new(ctx, LedgerSettings { webhook_batch: 20, ..settings() });
+        let ledger = Ledger::new(ctx, LedgerSettings { webhook_batch: 20, ..of(&database, settings()) });
         Self {
             workers: Some(Workers::start(&ledger)),
             ledger,

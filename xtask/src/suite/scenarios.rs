@@ -13,7 +13,7 @@ use testbed::Setup;
 /// The test programs whose tests are scenarios: the same on every set-up.
 const SCENARIOS: [&str; 5] = ["api::edge", "api::system", "domain::account", "jobs::it", "migration::round_trip"];
 /// The test programs that need both servers and run once.
-const WITH_SERVERS: [&str; 2] = ["domain::postgres", "testbed::servers"];
+const WITH_SERVERS: [&str; 3] = ["domain::postgres", "jobs::bell", "testbed::servers"];
 
 /// Runs them all.
 pub fn run(asked: &Asked) -> anyhow::Result<Vec<Row>> {
