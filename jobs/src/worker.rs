@@ -77,6 +77,14 @@ impl Workers {
     }
 }
 
+/// Workers that nobody can stop any more claim nothing more either; what they have keeps its lease.
+impl Drop for Workers {
+    fn drop(&mut self) {
+        self.stopping.cancel();
+        self.ending.cancel();
+    }
+}
+
 fn slots(ledger: &Ledger, queue: Queue) -> usize {
     let slots = ledger.settings().slots;
     match queue {

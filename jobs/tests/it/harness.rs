@@ -105,7 +105,7 @@ pub struct Bench {
 }
 
 pub fn settings() -> LedgerSettings {
-    LedgerSettings { lease: Duration::from_secs(60), tick: Duration::from_millis(20), ..LedgerSettings::default() }
+    LedgerSettings { lease: Duration::from_secs(60), tick: Duration::from_millis(50), ..LedgerSettings::default() }
 }
 
 /// Rung through the Redis beside the database, where there is one.

@@ -32,7 +32,7 @@ impl Servers {
     pub fn start(setup: Setup) -> anyhow::Result<Self> {
         let needed = [(setup.has_postgres(), POSTGRES), (setup.has_redis(), REDIS)];
         require(needed.into_iter().filter_map(|(needed, package)| needed.then_some(package)))?;
-        let postgres = setup.has_postgres().then(Postgres::start).transpose()?;
+        let postgres = setup.has_postgres().then(Postgres::start_in_memory).transpose()?;
         let redis = setup.has_redis().then(Redis::start).transpose()?;
         Ok(Self { setup, postgres, redis })
     }
