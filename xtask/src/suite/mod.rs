@@ -4,6 +4,7 @@
 mod advisories;
 mod build;
 mod checks;
+mod compose;
 mod nextest;
 mod report;
 mod rows;
@@ -48,7 +49,7 @@ struct Step {
 }
 
 /// Every step, in the order in which they use what the ones before them built.
-const STEPS: [Step; 11] = [
+const STEPS: [Step; 12] = [
     Step { name: "format", about: "cargo fmt --all --check", run: checks::format },
     Step { name: "lint", about: "clippy over every target, warnings are errors", run: checks::lint },
     Step {
@@ -74,6 +75,11 @@ const STEPS: [Step; 11] = [
         name: "advisories",
         about: "cargo deny: known weaknesses, where their list can be had",
         run: advisories::run,
+    },
+    Step {
+        name: "compose",
+        about: "docker-compose.yml is valid, and its commands and settings are the program's",
+        run: compose::run,
     },
     Step { name: "demo", about: "cargo xtask demo --check", run: checks::demo },
 ];
