@@ -1,6 +1,7 @@
 //! Claims jobs of one queue for this process: never more than there are free slots, on a hand-over, a ring or a tick. Errors of
 //! the database are handled here with a pause.
 
+use crate::bell::Bell;
 use crate::ledger::Ledger;
 use crate::ledger::claim::{self, Claim, Look};
 use crate::ledger::lease::Lease;
@@ -29,7 +30,19 @@ pub(crate) struct Gate {
 enum Pass {
     Free,
     Deliveries { _guard: OwnedRwLockReadGuard<()> },
-    Alone { _suspect: OwnedMutexGuard<()>, _deliveries: Option<OwnedRwLockWriteGuard<()>> },
+    /// The fields are dropped in this order: who is woken must find the gate open.
+    Alone { _suspect: OwnedMutexGuard<()>, _deliveries: Option<OwnedRwLockWriteGuard<()>>, _over: Option<Over> },
+}
+
+/// Wakes every claimer when a suspect is over: the next suspect may wait in any queue, and nobody else tells. Without it one ran
+/// at each tick, and the many that a crash leaves behind took minutes.
+#[derive(Debug)]
+struct Over(Bell);
+
+impl Drop for Over {
+    fn drop(&mut self) {
+        Queue::ALL.iter().for_each(|queue| self.0.wake(*queue));
+    }
 }
 
 /// Claimed jobs that are run together, with the slot they take. Dropping it frees the slot.
@@ -186,7 +199,9 @@ async fn claim_isolated(
         _ => None,
     };
     let jobs = claim::isolated(&claimer.ledger.context().db, claim_of(claimer, 1)).await?;
-    let pass = Pass::Alone { _suspect: suspect, _deliveries: deliveries };
+    // What cannot be claimed yet, for its account is held or its lane is taken, is looked for at the next tick and no sooner.
+    let over = (!jobs.is_empty()).then(|| Over(claimer.ledger.bell().clone()));
+    let pass = Pass::Alone { _suspect: suspect, _deliveries: deliveries, _over: over };
     Ok(pack(claimer, jobs, vec![slot], &Arc::new(pass)))
 }
 

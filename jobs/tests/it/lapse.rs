@@ -190,3 +190,24 @@ async fn a_suspect_that_survives_is_none() {
     assert!(!job.isolated && job.claimed_alone, "{job:?}");
     workers.stop(Duration::from_secs(5)).await;
 }
+
+/// A crash leaves many suspects behind. Each runs alone, but the next does not wait for a tick.
+#[tokio::test(flavor = "multi_thread")]
+async fn suspects_follow_one_another_without_waiting() {
+    let tick = Duration::from_secs(2);
+    let bench = Bench::with(jobs::LedgerSettings { tick, ..crate::harness::settings() }).await;
+    let mut ids = Vec::new();
+    for _ in 0..30 {
+        ids.push(bench.script(json!({})).await);
+    }
+    assert_eq!(claim_as(&bench, "dead", 60).await.len(), ids.len());
+    die(&bench).await;
+    let began = std::time::Instant::now();
+    let workers = bench.work();
+    for id in ids {
+        let job = bench.until(id, "completed").await;
+        assert!(job.claimed_alone && !job.isolated, "{job:?}");
+    }
+    assert!(began.elapsed() < 4 * tick, "they took {:?}", began.elapsed());
+    workers.stop(Duration::from_secs(5)).await;
+}
