@@ -1,7 +1,6 @@
 //! Claims jobs of one queue for this process: never more than there are free slots, on a hand-over, a ring or a tick. Errors of
 //! the database are handled here with a pause.
 
-use crate::bell::Bell;
 use crate::ledger::Ledger;
 use crate::ledger::claim::{self, Claim, Look};
 use crate::ledger::lease::Lease;
@@ -30,19 +29,7 @@ pub(crate) struct Gate {
 enum Pass {
     Free,
     Deliveries { _guard: OwnedRwLockReadGuard<()> },
-    /// The fields are dropped in this order: who is woken must find the gate open.
-    Alone { _suspect: OwnedMutexGuard<()>, _deliveries: Option<OwnedRwLockWriteGuard<()>>, _over: Option<Over> },
-}
-
-/// Wakes every claimer when a suspect is over: the next suspect may wait in any queue, and nobody else tells. Without it one ran
-/// at each tick, and the many that a crash leaves behind took minutes.
-#[derive(Debug)]
-struct Over(Bell);
-
-impl Drop for Over {
-    fn drop(&mut self) {
-        Queue::ALL.iter().for_each(|queue| self.0.wake(*queue));
-    }
+    Alone { _suspect: OwnedMutexGuard<()>, _deliveries: Option<OwnedRwLockWriteGuard<()>> },
 }
 
 /// Claimed jobs that are run together, with the slot they take. Dropping it frees the slot.
@@ -52,6 +39,14 @@ pub(crate) struct Batch {
     pub jobs: Vec<(Job, Lease)>,
     _slot: OwnedSemaphorePermit,
     _pass: Arc<Pass>,
+}
+
+/// What one turn of the claimer has got.
+#[derive(Debug, Default)]
+struct Claimed {
+    batches: Vec<Batch>,
+    /// A suspect waits here while another one runs. Nobody rings when that is over, and a crash leaves hundreds of them.
+    suspect_waits: bool,
 }
 
 /// What the claimer needs.
@@ -100,17 +95,18 @@ async fn claim_until_stopped(claimer: Claimer, slots: Arc<Semaphore>, batches: m
             Err(error) => {
                 tracing::error!(%error, queue = claimer.queue.as_str(), "claiming failed; trying again");
                 // Nobody rings when the database is back.
-                (Vec::new(), tick.min(RESTART_PAUSE))
+                (Claimed::default(), tick.min(RESTART_PAUSE))
             }
         };
-        if claimed.is_empty() {
+        if claimed.batches.is_empty() {
             tokio::select! {
                 () = claimer.ledger.bell().heard(claimer.queue) => {}
+                _free = claimer.gate.suspects.lock(), if claimed.suspect_waits => {}
                 () = tokio::time::sleep(next_look) => {}
                 () = claimer.stopping.cancelled() => {}
             }
         }
-        for batch in claimed {
+        for batch in claimed.batches {
             if batches.send(batch).await.is_err() {
                 // The worker is gone; the leases lapse.
                 return;
@@ -120,24 +116,25 @@ async fn claim_until_stopped(claimer: Claimer, slots: Arc<Semaphore>, batches: m
 }
 
 /// Claims for the slots that are free, once there is at least one.
-async fn claim_free(claimer: &Claimer, slots: &Arc<Semaphore>, by_id_first: bool) -> Result<Vec<Batch>, DbErr> {
+async fn claim_free(claimer: &Claimer, slots: &Arc<Semaphore>, by_id_first: bool) -> Result<Claimed, DbErr> {
     let bell = claimer.ledger.bell();
     let first = tokio::select! {
         first = bell.busy_until(claimer.queue, slots.clone().acquire_owned()) => first,
-        () = claimer.stopping.cancelled() => return Ok(Vec::new()),
+        () = claimer.stopping.cancelled() => return Ok(Claimed::default()),
     };
-    let Ok(first) = first else { return Ok(Vec::new()) };
+    let Ok(first) = first else { return Ok(Claimed::default()) };
     let mut free = vec![first];
     while let Ok(slot) = slots.clone().try_acquire_owned() {
         free.push(slot);
     }
     let mut found = look(claimer).await?;
+    // While another suspect runs this one waits, and the others do not wait for it.
     if found.isolated
-        // Another suspect runs: this one waits, and the others do not wait for it.
         && let Ok(suspect) = claimer.gate.suspects.clone().try_lock_owned()
         && let Some(slot) = free.pop()
     {
-        return claim_isolated(claimer, suspect, slot).await;
+        let batches = claim_isolated(claimer, suspect, slot).await?;
+        return Ok(Claimed { batches, suspect_waits: false });
     }
     let pass = match claimer.queue {
         Queue::Webhooks => {
@@ -161,7 +158,7 @@ async fn claim_free(claimer: &Claimer, slots: &Arc<Semaphore>, by_id_first: bool
         // There may be more than fits here, and a ring wakes one process only: this one rings for the next.
         bell.ring_others(claimer.queue);
     }
-    Ok(pack(claimer, jobs, free, &Arc::new(pass)))
+    Ok(Claimed { batches: pack(claimer, jobs, free, &Arc::new(pass)), suspect_waits: found.isolated })
 }
 
 /// What is due. Whatever rang before is answered by this; what rings from now on, by the next look.
@@ -199,9 +196,7 @@ async fn claim_isolated(
         _ => None,
     };
     let jobs = claim::isolated(&claimer.ledger.context().db, claim_of(claimer, 1)).await?;
-    // What cannot be claimed yet, for its account is held or its lane is taken, is looked for at the next tick and no sooner.
-    let over = (!jobs.is_empty()).then(|| Over(claimer.ledger.bell().clone()));
-    let pass = Pass::Alone { _suspect: suspect, _deliveries: deliveries, _over: over };
+    let pass = Pass::Alone { _suspect: suspect, _deliveries: deliveries };
     Ok(pack(claimer, jobs, vec![slot], &Arc::new(pass)))
 }
 

@@ -1,6 +1,8 @@
-//! The commands of README.md: `demo` to try everything out, `test` to run every test, `openapi` for the document.
+//! The commands of README.md: `demo` to try everything out, `test` to run every test, `chaos` to kill processes and count what
+//! is left, `openapi` for the document.
 //! They need a Rust toolchain and nothing else; what more they need they install, and say so.
 
+mod chaos;
 mod check;
 mod demo;
 mod openapi;
@@ -25,6 +27,8 @@ enum Command {
     Demo(demo::Demo),
     /// Run every test, and say how many of which kind ran.
     Test(suite::Test),
+    /// Run everything in many processes, kill them under load, and judge what became of every message.
+    Chaos(chaos::Chaos),
     /// Write openapi/openapi.json anew from the program.
     Openapi(openapi::Openapi),
 }
@@ -33,6 +37,7 @@ fn main() -> ExitCode {
     let done = match Xtask::parse().command {
         Command::Demo(demo) => demo.run(),
         Command::Test(test) => test.run(),
+        Command::Chaos(chaos) => chaos.run(),
         Command::Openapi(openapi) => openapi.run(),
     };
     match done {

@@ -82,6 +82,9 @@ pub static SLOW: Kind = Kind {
 /// Like [`SCRIPTED`], enqueued every hour.
 pub static HOURLY: Kind = Kind { name: "test.hourly", queue: Queue::Maintenance, ..template() };
 
+/// Waits where deliveries do, a hundred of which are claimed at once.
+pub static DELIVERED: Kind = Kind { name: "test.delivered", queue: Queue::Webhooks, ..template() };
+
 const fn template() -> Kind {
     Kind {
         name: "test.template",
@@ -94,7 +97,7 @@ const fn template() -> Kind {
 }
 
 pub const CATALOGUE: Catalogue = Catalogue {
-    kinds: &[&SCRIPTED, &SLOW, &HOURLY, &jobs::jobs::ledger_prune::KIND],
+    kinds: &[&SCRIPTED, &SLOW, &HOURLY, &DELIVERED, &jobs::jobs::ledger_prune::KIND],
     schedules: &[(&HOURLY, 3_600_000)],
 };
 

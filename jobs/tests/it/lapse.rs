@@ -1,6 +1,6 @@
 //! Workers that die or stand still: the job runs again, its companions pay nothing, and a late worker changes nothing.
 
-use crate::harness::{Bench, SCRIPTED};
+use crate::harness::{Bench, DELIVERED, SCRIPTED};
 use entities::job::Model as Job;
 use jobs::ledger::claim::{self, Claim};
 use jobs::ledger::enqueue::NewJob;
@@ -195,19 +195,23 @@ async fn a_suspect_that_survives_is_none() {
 #[tokio::test(flavor = "multi_thread")]
 async fn suspects_follow_one_another_without_waiting() {
     let tick = Duration::from_secs(2);
-    let bench = Bench::with(jobs::LedgerSettings { tick, ..crate::harness::settings() }).await;
-    let mut ids = Vec::new();
-    for _ in 0..30 {
-        ids.push(bench.script(json!({})).await);
+    for kind in [&SCRIPTED, &DELIVERED] {
+        let bench = Bench::with(jobs::LedgerSettings { tick, ..crate::harness::settings() }).await;
+        let mut ids = Vec::new();
+        for _ in 0..30 {
+            ids.push(bench.enqueue(NewJob::new(kind, json!({}))).await.unwrap());
+        }
+        let now = bench.ledger.now();
+        let claim = Claim { queue: kind.queue, worker: "dead", now, lease_until: now + LEASE, limit: 60 };
+        assert_eq!(claim::due(&bench.ledger.context().db, claim).await.unwrap().len(), ids.len());
+        die(&bench).await;
+        let began = std::time::Instant::now();
+        let workers = bench.work();
+        for id in ids {
+            let job = bench.until(id, "completed").await;
+            assert!(job.claimed_alone && !job.isolated, "{job:?}");
+        }
+        assert!(began.elapsed() < 4 * tick, "those of {} took {:?}", kind.name, began.elapsed());
+        workers.stop(Duration::from_secs(5)).await;
     }
-    assert_eq!(claim_as(&bench, "dead", 60).await.len(), ids.len());
-    die(&bench).await;
-    let began = std::time::Instant::now();
-    let workers = bench.work();
-    for id in ids {
-        let job = bench.until(id, "completed").await;
-        assert!(job.claimed_alone && !job.isolated, "{job:?}");
-    }
-    assert!(began.elapsed() < 4 * tick, "they took {:?}", began.elapsed());
-    workers.stop(Duration::from_secs(5)).await;
 }

@@ -1,9 +1,8 @@
 //! The file of containers: valid for whichever Compose this machine has, complete in what it asks for, and made of commands
 //! and settings that the program knows. Containers themselves are not started: a builder without a Docker daemon runs this.
 
-use super::build::Built;
 use super::rows::Row;
-use super::run;
+use super::{Asked, run, servers};
 use crate::{output, workspace};
 use anyhow::{Context as _, ensure};
 use std::collections::BTreeSet;
@@ -16,9 +15,9 @@ const FILE: &str = "docker-compose.yml";
 const HOW: &str = "install Docker with its Compose plugin, or: apt-get install docker-compose";
 
 /// Checks it.
-pub fn run(built: &Built) -> anyhow::Result<Vec<Row>> {
+pub fn run(asked: &Asked) -> anyhow::Result<Vec<Row>> {
     const KIND: &str = "compose";
-    let program = built.program()?;
+    let program = asked.built.program()?;
     let began = Instant::now();
     let text = std::fs::read_to_string(workspace::root().join(FILE)).context("there is no docker-compose.yml")?;
     for command in commands(&text)? {
@@ -26,8 +25,9 @@ pub fn run(built: &Built) -> anyhow::Result<Vec<Row>> {
     }
     let unknown = unknown_settings(program, &text)?;
     ensure!(unknown.is_empty(), "{FILE} sets what the program does not know: {}", unknown.join(", "));
-    let Some(compose) = Compose::find()? else {
-        return Ok(vec![Row::not_run(KIND, format!("NOT RUN: no Compose here; {HOW}"), began.elapsed())]);
+    let compose = match Compose::find() {
+        Ok(compose) => compose,
+        Err(why) => return Ok(vec![Row::not_run(KIND, format!("NOT RUN: {why:#}; {HOW}"), began.elapsed())]),
     };
     let needed = needed(&text);
     ensure!(compose.accepts(&needed)?, "{FILE} is not valid");
@@ -46,25 +46,14 @@ impl Compose {
     const KNOWN: [Self; 2] = [Self(&["docker", "compose"]), Self(&["docker-compose"])];
 
     /// The one that is there; where none is and packages can be installed, it is.
-    fn find() -> anyhow::Result<Option<Self>> {
+    fn find() -> anyhow::Result<Self> {
         let there = || Self::KNOWN.into_iter().find(|compose| is_there(compose.command().arg("version")));
         if let Some(compose) = there() {
-            return Ok(Some(compose));
+            return Ok(compose);
         }
-        let root = Command::new("id").arg("-u").output().is_ok_and(|told| told.stdout.trim_ascii() == b"0");
-        if !root || !is_there(Command::new("apt-get").arg("--version")) {
-            return Ok(None);
-        }
-        output::progress("there is no Compose on this machine; installing the package docker-compose, once");
-        let apt = |arguments: &[&str]| {
-            let mut command = Command::new("apt-get");
-            command.env("DEBIAN_FRONTEND", "noninteractive").args(arguments);
-            run::succeeds(&mut command)
-        };
-        // The lists may be old, or missing altogether.
-        let _the_next_step_tells = apt(&["update", "--quiet"])?;
-        let _found_or_not = apt(&["install", "--quiet", "--yes", "--no-install-recommends", "docker-compose"])?;
-        Ok(there())
+        output::progress("there is no Compose on this machine");
+        servers::install(&["docker-compose"])?;
+        there().context("there is still no Compose")
     }
 
     fn command(self) -> Command {

@@ -3,14 +3,15 @@
 
 mod advisories;
 mod build;
+mod chaos;
 mod checks;
 mod compose;
 mod nextest;
 mod report;
 mod rows;
-mod run;
+pub mod run;
 mod scenarios;
-mod servers;
+pub mod servers;
 mod tools;
 
 use crate::output;
@@ -49,7 +50,7 @@ struct Step {
 }
 
 /// Every step, in the order in which they use what the ones before them built.
-const STEPS: [Step; 12] = [
+const STEPS: [Step; 13] = [
     Step { name: "format", about: "cargo fmt --all --check", run: checks::format },
     Step { name: "lint", about: "clippy over every target, warnings are errors", run: checks::lint },
     Step {
@@ -82,6 +83,11 @@ const STEPS: [Step; 12] = [
         run: compose::run,
     },
     Step { name: "demo", about: "cargo xtask demo --check", run: checks::demo },
+    Step {
+        name: "chaos",
+        about: "short runs of cargo xtask chaos: processes and servers killed, stopped past their lease, replaced in order",
+        run: chaos::run,
+    },
 ];
 
 impl Test {

@@ -30,8 +30,7 @@ pub struct Servers {
 impl Servers {
     /// Starts what the set-up needs.
     pub fn start(setup: Setup) -> anyhow::Result<Self> {
-        let needed = [(setup.has_postgres(), POSTGRES), (setup.has_redis(), REDIS)];
-        require(needed.into_iter().filter_map(|(needed, package)| needed.then_some(package)))?;
+        require_for(setup)?;
         let postgres = setup.has_postgres().then(Postgres::start_in_memory).transpose()?;
         let redis = setup.has_redis().then(Redis::start).transpose()?;
         Ok(Self { setup, postgres, redis })
@@ -43,6 +42,12 @@ impl Servers {
         let redis = self.redis.iter().map(|server| (REDIS_URL, server.url(0)));
         [(SETUP, self.setup.name().to_owned())].into_iter().chain(postgres).chain(redis).collect()
     }
+}
+
+/// Makes sure that what the set-up needs can be started.
+pub fn require_for(setup: Setup) -> anyhow::Result<()> {
+    let needed = [(setup.has_postgres(), POSTGRES), (setup.has_redis(), REDIS)];
+    require(needed.into_iter().filter_map(|(needed, package)| needed.then_some(package)))
 }
 
 /// Makes sure that they are there.
@@ -74,7 +79,7 @@ fn require(packages: impl Iterator<Item = Package>) -> anyhow::Result<()> {
 }
 
 /// Installs packages of the system, where we may.
-fn install(packages: &[&str]) -> anyhow::Result<()> {
+pub fn install(packages: &[&str]) -> anyhow::Result<()> {
     ensure!(answers("apt-get", &["--version"]), "this system has no apt-get");
     let id = Command::new("id").arg("-u").output().context("id could not be started")?;
     let before: &[&str] = if id.stdout.trim_ascii() == b"0" {
