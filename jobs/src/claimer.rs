@@ -41,14 +41,6 @@ pub(crate) struct Batch {
     _pass: Arc<Pass>,
 }
 
-/// What one turn of the claimer has got.
-#[derive(Debug, Default)]
-struct Claimed {
-    batches: Vec<Batch>,
-    /// A suspect waits here while another one runs. Nobody rings when that is over, and a crash leaves hundreds of them.
-    suspect_waits: bool,
-}
-
 /// What the claimer needs.
 #[derive(Clone)]
 pub(crate) struct Claimer {
@@ -63,7 +55,7 @@ pub(crate) struct Claimer {
     pub tasks: TaskTracker,
 }
 
-/// Between a defect of the claimer, or an error of the database, and the next try.
+/// Between a defect of the claimer, an error of the database or a claim that came too late, and the next try.
 const RESTART_PAUSE: Duration = Duration::from_secs(1);
 
 impl Claimer {
@@ -90,23 +82,25 @@ async fn claim_until_stopped(claimer: Claimer, slots: Arc<Semaphore>, batches: m
     while !claimer.stopping.is_cancelled() {
         by_id_first = !by_id_first;
         let tick = claimer.ledger.settings().tick;
-        let (claimed, next_look) = match claim_free(&claimer, &slots, by_id_first).await {
-            Ok(claimed) => (claimed, tick),
+        let (turn, next_look) = match claim_free(&claimer, &slots, by_id_first).await {
+            // Others took it, or hold its rows for the moment; nobody rings for what they leave.
+            Ok(turn) if turn.came_late => (turn, tick.min(RESTART_PAUSE)),
+            Ok(turn) => (turn, tick),
             Err(error) => {
                 tracing::error!(%error, queue = claimer.queue.as_str(), "claiming failed; trying again");
                 // Nobody rings when the database is back.
-                (Claimed::default(), tick.min(RESTART_PAUSE))
+                (Turn::default(), tick.min(RESTART_PAUSE))
             }
         };
-        if claimed.batches.is_empty() {
+        if turn.batches.is_empty() {
             tokio::select! {
                 () = claimer.ledger.bell().heard(claimer.queue) => {}
-                _free = claimer.gate.suspects.lock(), if claimed.suspect_waits => {}
+                _free = claimer.gate.suspects.lock(), if turn.suspect_waits => {}
                 () = tokio::time::sleep(next_look) => {}
                 () = claimer.stopping.cancelled() => {}
             }
         }
-        for batch in claimed.batches {
+        for batch in turn.batches {
             if batches.send(batch).await.is_err() {
                 // The worker is gone; the leases lapse.
                 return;
@@ -115,14 +109,30 @@ async fn claim_until_stopped(claimer: Claimer, slots: Arc<Semaphore>, batches: m
     }
 }
 
+/// What came of one try to claim.
+#[derive(Debug, Default)]
+struct Turn {
+    batches: Vec<Batch>,
+    /// A suspect waits here while another one runs. Nobody rings when that is over, and a crash leaves hundreds of them.
+    suspect_waits: bool,
+    /// There was something to claim when it looked, and nothing when it took.
+    came_late: bool,
+}
+
+impl Turn {
+    fn of(batches: Vec<Batch>, found: Look) -> Self {
+        Self { suspect_waits: false, came_late: batches.is_empty() && found != Look::default(), batches }
+    }
+}
+
 /// Claims for the slots that are free, once there is at least one.
-async fn claim_free(claimer: &Claimer, slots: &Arc<Semaphore>, by_id_first: bool) -> Result<Claimed, DbErr> {
+async fn claim_free(claimer: &Claimer, slots: &Arc<Semaphore>, by_id_first: bool) -> Result<Turn, DbErr> {
     let bell = claimer.ledger.bell();
     let first = tokio::select! {
         first = bell.busy_until(claimer.queue, slots.clone().acquire_owned()) => first,
-        () = claimer.stopping.cancelled() => return Ok(Claimed::default()),
+        () = claimer.stopping.cancelled() => return Ok(Turn::default()),
     };
-    let Ok(first) = first else { return Ok(Claimed::default()) };
+    let Ok(first) = first else { return Ok(Turn::default()) };
     let mut free = vec![first];
     while let Ok(slot) = slots.clone().try_acquire_owned() {
         free.push(slot);
@@ -133,8 +143,7 @@ async fn claim_free(claimer: &Claimer, slots: &Arc<Semaphore>, by_id_first: bool
         && let Ok(suspect) = claimer.gate.suspects.clone().try_lock_owned()
         && let Some(slot) = free.pop()
     {
-        let batches = claim_isolated(claimer, suspect, slot).await?;
-        return Ok(Claimed { batches, suspect_waits: false });
+        return Ok(Turn::of(claim_isolated(claimer, suspect, slot).await?, found));
     }
     let pass = match claimer.queue {
         Queue::Webhooks => {
@@ -158,7 +167,8 @@ async fn claim_free(claimer: &Claimer, slots: &Arc<Semaphore>, by_id_first: bool
         // There may be more than fits here, and a ring wakes one process only: this one rings for the next.
         bell.ring_others(claimer.queue);
     }
-    Ok(Claimed { batches: pack(claimer, jobs, free, &Arc::new(pass)), suspect_waits: found.isolated })
+    let turn = Turn::of(pack(claimer, jobs, free, &Arc::new(pass)), found);
+    Ok(Turn { suspect_waits: found.isolated, ..turn })
 }
 
 /// What is due. Whatever rang before is answered by this; what rings from now on, by the next look.

@@ -92,7 +92,7 @@ async fn a_webhook_is_a_row_within_300_ms_though_the_tick_is_30_s() {
 /// The test above would see it.
 #[tokio::test(flavor = "multi_thread")]
 async fn with_the_bell_cut_a_webhook_waits_for_the_tick() {
-    let setup = testbed::Setup::current();
+    let setup = Setup::current();
     let cut = [("FAILPOINTS", "bell.ring=return(cut)")];
     // In one process the bell is a hand-over, and no ring that could be cut.
     let (shared, cut) = if setup == Setup::Sqlite {

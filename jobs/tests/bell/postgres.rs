@@ -2,7 +2,8 @@
 
 use crate::server::Postgres;
 use crate::site::{Site, a_job, begun, count, enqueue, figures, run_one, settings, with_slots};
-use jobs::Workers;
+use jobs::{Queue, Workers};
+use sea_orm::ConnectionTrait as _;
 use std::time::Duration;
 
 const AT_ONCE: Duration = Duration::from_millis(300);
@@ -57,6 +58,27 @@ async fn rings_come_back_with_postgres() {
     for _ in 0..5 {
         assert!(run_one(&api, Duration::from_secs(2)).await.is_some());
     }
+    workers.stop(STOP).await;
+}
+
+/// A claim passes over rows that somebody holds for a moment, and then nobody rings again: the next look comes soon.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_held_while_it_rang_is_looked_for_soon() {
+    let postgres = Postgres::start();
+    let site = Site::at(postgres.url()).await;
+    let api = site.process(settings()).await;
+    let workers = Workers::start(&site.process(settings()).await);
+    postgres.until_listened(1).await;
+    fail::cfg("bell.ring", "return(cut)").unwrap();
+    tokio::time::sleep(Duration::from_millis(150)).await;
+    let (ids, _) = enqueue(&api, vec![a_job(0)]).await;
+    let holding = api.context().db.begin().await.unwrap();
+    holding.conn().execute_unprepared("SELECT id FROM jobs FOR UPDATE").await.unwrap();
+    fail::remove("bell.ring");
+    api.bell().ring(Queue::Send);
+    assert!(begun(ids[0], AT_ONCE).await.is_none(), "it was not held");
+    holding.rollback().await.unwrap();
+    assert!(begun(ids[0], Duration::from_secs(2)).await.is_some());
     workers.stop(STOP).await;
 }
 
