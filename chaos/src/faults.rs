@@ -12,6 +12,7 @@ use rand::seq::SliceRandom as _;
 use rand::{RngExt as _, SeedableRng as _};
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::Mutex;
 use tokio::task::JoinSet;
 
 /// A fault.
@@ -84,7 +85,7 @@ pub fn plan(options: &Options, seed: u64) -> Vec<Planned> {
 
 /// Does all of it, beginning now.
 pub async fn run(fleet: &Fleet, servers: &Servers, planned: &[Planned]) -> anyhow::Result<Deeds> {
-    let mut tasks = JoinSet::new();
+    let (mut tasks, pausing) = (JoinSet::new(), Arc::new(Mutex::new(())));
     for planned in planned.iter().copied() {
         let candidates: Vec<Arc<Member>> = {
             let mut all = fleet.members.clone();
@@ -92,9 +93,11 @@ pub async fn run(fleet: &Fleet, servers: &Servers, planned: &[Planned]) -> anyho
             all.rotate_left(planned.victim % count);
             all.into_iter().filter(|member| planned.fault != Fault::Pause || member.is_worker()).collect()
         };
-        let servers = servers.clone();
+        let (servers, pausing) = (servers.clone(), pausing.clone());
         tasks.spawn(async move {
             tokio::time::sleep(planned.at).await;
+            // While one stands still, another must be there to take its jobs.
+            let _alone = if planned.fault == Fault::Pause { Some(pausing.lock().await) } else { None };
             cause(planned, &candidates, &servers).await.map(|()| planned.fault)
         });
     }
