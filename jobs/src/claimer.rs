@@ -55,6 +55,10 @@ pub(crate) struct Claimer {
     pub tasks: TaskTracker,
 }
 
+/// After a ring that found nothing: the clock of who rang may be ahead of ours, so that its job is not due here yet.
+const AFTER_RING: Duration = Duration::from_millis(100);
+/// So often, each after ten times as long.
+const LOOKS_AFTER_RING: u32 = 2;
 /// Between a defect of the claimer, an error of the database or a claim that came too late, and the next try.
 const RESTART_PAUSE: Duration = Duration::from_secs(1);
 
@@ -78,13 +82,14 @@ impl Claimer {
 }
 
 async fn claim_until_stopped(claimer: Claimer, slots: Arc<Semaphore>, batches: mpsc::Sender<Batch>) {
-    let mut by_id_first = false;
+    let (mut by_id_first, mut rung) = (false, 0_u32);
     while !claimer.stopping.is_cancelled() {
         by_id_first = !by_id_first;
         let tick = claimer.ledger.settings().tick;
         let (turn, next_look) = match claim_free(&claimer, &slots, by_id_first).await {
             // Others took it, or hold its rows for the moment; nobody rings for what they leave.
             Ok(turn) if turn.came_late => (turn, tick.min(RESTART_PAUSE)),
+            Ok(turn) if rung > 0 => (turn, tick.min(AFTER_RING * 10_u32.pow(LOOKS_AFTER_RING - rung))),
             Ok(turn) => (turn, tick),
             Err(error) => {
                 tracing::error!(%error, queue = claimer.queue.as_str(), "claiming failed; trying again");
@@ -92,9 +97,10 @@ async fn claim_until_stopped(claimer: Claimer, slots: Arc<Semaphore>, batches: m
                 (Turn::default(), tick.min(RESTART_PAUSE))
             }
         };
+        rung = rung.saturating_sub(1);
         if turn.batches.is_empty() {
             tokio::select! {
-                () = claimer.ledger.bell().heard(claimer.queue) => {}
+                () = claimer.ledger.bell().heard(claimer.queue) => rung = LOOKS_AFTER_RING,
                 _free = claimer.gate.suspects.lock(), if turn.suspect_waits => {}
                 () = tokio::time::sleep(next_look) => {}
                 () = claimer.stopping.cancelled() => {}
@@ -139,11 +145,19 @@ async fn claim_free(claimer: &Claimer, slots: &Arc<Semaphore>, by_id_first: bool
     }
     let mut found = look(claimer).await?;
     // While another suspect runs this one waits, and the others do not wait for it.
-    if found.isolated
-        && let Ok(suspect) = claimer.gate.suspects.clone().try_lock_owned()
-        && let Some(slot) = free.pop()
-    {
-        return Ok(Turn::of(claim_isolated(claimer, suspect, slot).await?, found));
+    let mut suspect_waits = false;
+    if found.isolated {
+        match claimer.gate.suspects.clone().try_lock_owned() {
+            Err(_another_runs) => suspect_waits = true,
+            Ok(suspect) => {
+                let Some(slot) = free.pop() else { return Ok(Turn::default()) };
+                let batches = claim_isolated(claimer, suspect, slot).await?;
+                // Another process has it, or stands still with its row locked: the others' turn is not lost for it.
+                if !batches.is_empty() || free.is_empty() {
+                    return Ok(Turn::of(batches, found));
+                }
+            }
+        }
     }
     let pass = match claimer.queue {
         Queue::Webhooks => {
@@ -168,7 +182,7 @@ async fn claim_free(claimer: &Claimer, slots: &Arc<Semaphore>, by_id_first: bool
         bell.ring_others(claimer.queue);
     }
     let turn = Turn::of(pack(claimer, jobs, free, &Arc::new(pass)), found);
-    Ok(Turn { suspect_waits: found.isolated, ..turn })
+    Ok(Turn { suspect_waits, ..turn })
 }
 
 /// What is due. Whatever rang before is answered by this; what rings from now on, by the next look.

@@ -52,7 +52,7 @@ pub(crate) async fn one(ledger: &Ledger, job: &Job, lease: &Lease) {
     ledger.finished().announce(job.id);
     if job.lane.is_some() {
         // The next of its lane may run now, and nobody else tells.
-        ledger.bell().wake(kind.queue);
+        ledger.bell().ring(kind.queue);
     }
     failpoint::hit("job.settled", &job.kind);
 }

@@ -70,8 +70,10 @@ impl Workers {
             self.upkeep.abort();
         }
         let at = self.ledger.now();
-        if let Err(error) = beat(&self.ledger, at, at, "stopped").await {
-            tracing::warn!(%error, "the last sign of life could not be written");
+        match tokio::time::timeout(Duration::from_secs(1), beat(&self.ledger, at, at, "stopped")).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::warn!(%error, "the last sign of life could not be written"),
+            Err(_elapsed) => tracing::warn!("the last sign of life could not be written in time"),
         }
         tracing::info!("workers stopped");
     }

@@ -37,7 +37,11 @@ pub async fn run(world: &World) -> anyhow::Result<bool> {
         history,
         deeds,
     };
-    let findings = judge(&evidence);
+    let mut findings = judge(&evidence);
+    if took.is_none() {
+        let case = format!("{} s after all was healed, jobs or webhooks were still under way", world.final_within);
+        findings.extend(Finding::of("not over in time", vec![case]));
+    }
     table::leave(world, &evidence)?;
     table::print(world, &evidence, took, &findings);
     Ok(findings.is_empty())

@@ -53,6 +53,12 @@ pub enum OpenError {
     /// The URL names a database we do not speak.
     #[error("DATABASE_URL must begin with sqlite:// and name a file, or with postgres:// and name a database")]
     Url,
+    /// A misspelt parameter, or a password that was not percent-encoded.
+    #[error(
+        "DATABASE_URL has a parameter after ? that is not known; percent-encode special characters of the password, \
+         and use {}", postgres::PARAMETERS.join(", ")
+    )]
+    Parameter,
     /// An in-memory database would lose everything at the end of the process.
     #[error("an in-memory SQLite database would lose every message when the process ends; name a file in DATABASE_URL")]
     InMemory,

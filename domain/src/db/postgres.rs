@@ -38,8 +38,18 @@ const SESSION: [(&str, &str); 9] = [
     ("jit", "off"),
 ];
 
+/// What may stand after the question mark. The driver would write any other into the log, and it may be a part of a
+/// password.
+pub(super) const PARAMETERS: [&str; 7] =
+    ["sslmode", "sslrootcert", "sslcert", "sslkey", "application_name", "options", "statement-cache-capacity"];
+
 /// How a connection is made.
 pub(super) fn options(url: &str) -> Result<PgConnectOptions, OpenError> {
+    let parameters = url.split_once('?').map_or("", |(_, parameters)| parameters);
+    let mut names = parameters.split('&').filter(|text| !text.is_empty()).map(|text| text.split('=').next());
+    if names.any(|name| name.is_none_or(|name| !PARAMETERS.contains(&name))) {
+        return Err(OpenError::Parameter);
+    }
     let options = PgConnectOptions::from_str(url)?;
     Ok(options.application_name("retail-assist").options(SESSION))
 }

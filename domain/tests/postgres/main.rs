@@ -46,6 +46,10 @@ async fn errors_name_no_password() {
     let url = server.url("nowhere").replace("postgres@", "postgres:geheim@");
     let said = format!("{:?}", Db::open(&url).await.unwrap_err());
     assert!(said.contains("nowhere") && !said.contains("geheim"), "{said}");
+    for unfit in ["postgres://u:12?geheim@host/db", "postgres://u@host/db?sslpassword=geheim"] {
+        let said = Db::open(unfit).await.unwrap_err().to_string();
+        assert!(said.contains("percent-encode") && !said.contains("geheim"), "{said}");
+    }
     let db = Db::open(&server.url("postgres").replace("postgres@", "postgres:geheim@")).await.unwrap();
     assert!(!format!("{db:?}").contains("geheim"));
 }

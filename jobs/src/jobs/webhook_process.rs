@@ -204,6 +204,7 @@ async fn write(ledger: &Ledger, group: &[Parcel<'_>]) -> Result<(), SettleError>
         group.iter().flat_map(|parcel| parcel.events.iter().map(move |event| (parcel, event))).collect();
     let done = store_events(ledger, &mut tx, &events, now).await?;
     record::outcomes(&tx, &done).await?;
+    nobody_was_connected(&tx, &events, &done).await?;
     for parcel in group {
         let of_this = done.iter().filter(|one| one.delivery_id == parcel.delivery_id);
         finish(&tx, parcel, of_this, now).await?;
@@ -245,8 +246,21 @@ async fn write_part(ledger: &Ledger, parcel: &Parcel<'_>, part: &[Event]) -> Res
     let events: Vec<_> = part.iter().map(|event| (parcel, event)).collect();
     let done = store_events(ledger, &mut tx, &events, ledger.now()).await?;
     record::outcomes(&tx, &done).await?;
+    nobody_was_connected(&tx, &events, &done).await?;
     tx.commit().await?;
     Ok(done)
+}
+
+/// An account that had no owner when its events were routed may have been connected since: whoever connected it could not see
+/// these outcomes yet, so they must not be written. What failed for this is written anew, and finds the owner.
+async fn nobody_was_connected(tx: &Tx, events: &[(&Parcel<'_>, &Event)], done: &[Done]) -> Result<(), DbErr> {
+    let unrouted = |one: &Done| one.recorded.outcome == store::Outcome::Unrouted;
+    if !done.iter().any(unrouted) {
+        return Ok(());
+    }
+    let looked_for = events.iter().zip(done).filter(|(_, one)| unrouted(one));
+    let routes = Routes::find(tx, looked_for.map(|((parcel, event), _)| (parcel.object.as_deref(), *event))).await?;
+    if routes.any() { Err(DbErr::Custom("an account was connected meanwhile".to_owned())) } else { Ok(()) }
 }
 
 async fn record_failure(ledger: &Ledger, parcel: &Parcel<'_>, event: &Event) -> Result<Done, SettleError> {

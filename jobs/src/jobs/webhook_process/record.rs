@@ -8,7 +8,9 @@ use domain::inbox::store::{Outcome, Recorded};
 use entities::{connection, delivery, delivery_event};
 use meta::webhook::Event;
 use sea_orm::sea_query::{Expr, OnConflict};
-use sea_orm::{ActiveValue::Set, ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QuerySelect};
+use sea_orm::{
+    ActiveValue::Set, ColumnTrait, ConnectionTrait, DbBackend, DbErr, EntityTrait, QueryFilter, QuerySelect,
+};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use uuid::Uuid;
 
@@ -73,6 +75,11 @@ impl Routes {
         Ok(Self(found))
     }
 
+    /// Has one of the accounts asked for an owner?
+    pub(super) fn any(&self) -> bool {
+        !self.0.is_empty()
+    }
+
     /// The account of an event, or the outcome of an event that has none.
     pub(super) fn of(&self, object: Option<&str>, event: &Event) -> Result<&connection::Model, Recorded> {
         use meta::webhook::EventBody;
@@ -118,6 +125,10 @@ pub(super) async fn final_events(
 /// Deliveries that still have their body and an event for this account that found no owner.
 pub(super) async fn unrouted_deliveries(tx: &Tx, object: &str, external_id: &str) -> Result<Vec<Uuid>, DbErr> {
     use delivery_event::Column as C;
+    if tx.conn().get_database_backend() == DbBackend::Postgres {
+        // Waits for those who are writing outcomes now, and whoever writes them after us sees the account: see `Routes::any`.
+        tx.conn().execute_unprepared("LOCK TABLE delivery_events IN SHARE ROW EXCLUSIVE MODE").await?;
+    }
     let waiting: Vec<Uuid> = delivery_event::Entity::find()
         .select_only()
         .column(C::DeliveryId)
