@@ -55,10 +55,6 @@ pub(crate) struct Claimer {
     pub tasks: TaskTracker,
 }
 
-/// After a ring that found nothing: the clock of who rang may be ahead of ours, so that its job is not due here yet.
-const AFTER_RING: Duration = Duration::from_millis(100);
-/// So often, each after ten times as long.
-const LOOKS_AFTER_RING: u32 = 2;
 /// Between a defect of the claimer, an error of the database or a claim that came too late, and the next try.
 const RESTART_PAUSE: Duration = Duration::from_secs(1);
 
@@ -82,14 +78,13 @@ impl Claimer {
 }
 
 async fn claim_until_stopped(claimer: Claimer, slots: Arc<Semaphore>, batches: mpsc::Sender<Batch>) {
-    let (mut by_id_first, mut rung) = (false, 0_u32);
+    let mut by_id_first = false;
     while !claimer.stopping.is_cancelled() {
         by_id_first = !by_id_first;
         let tick = claimer.ledger.settings().tick;
         let (turn, next_look) = match claim_free(&claimer, &slots, by_id_first).await {
             // Others took it, or hold its rows for the moment; nobody rings for what they leave.
             Ok(turn) if turn.came_late => (turn, tick.min(RESTART_PAUSE)),
-            Ok(turn) if rung > 0 => (turn, tick.min(AFTER_RING * 10_u32.pow(LOOKS_AFTER_RING - rung))),
             Ok(turn) => (turn, tick),
             Err(error) => {
                 tracing::error!(%error, queue = claimer.queue.as_str(), "claiming failed; trying again");
@@ -97,10 +92,9 @@ async fn claim_until_stopped(claimer: Claimer, slots: Arc<Semaphore>, batches: m
                 (Turn::default(), tick.min(RESTART_PAUSE))
             }
         };
-        rung = rung.saturating_sub(1);
         if turn.batches.is_empty() {
             tokio::select! {
-                () = claimer.ledger.bell().heard(claimer.queue) => rung = LOOKS_AFTER_RING,
+                () = claimer.ledger.bell().heard(claimer.queue) => {}
                 _free = claimer.gate.suspects.lock(), if turn.suspect_waits => {}
                 () = tokio::time::sleep(next_look) => {}
                 () = claimer.stopping.cancelled() => {}
