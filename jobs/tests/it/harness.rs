@@ -189,6 +189,17 @@ impl Bench {
         panic!("the job did not become {state}: {:?}", self.job(id).await);
     }
 
+    /// Waits until the job has been tried `attempt` times; fails after ten seconds with what it is instead.
+    pub async fn until_attempt(&self, id: Uuid, attempt: i32) {
+        for _ in 0..1_000 {
+            if self.job(id).await.attempt == attempt {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        panic!("the job was not tried {attempt} times: {:?}", self.job(id).await);
+    }
+
     pub fn work(&self) -> Workers {
         Workers::start(&self.ledger)
     }
