@@ -129,14 +129,14 @@ async fn a_living_worker_keeps_its_lease_however_long_the_job_takes() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_cancelled_job_stops_running_and_settles_nothing() {
     let bench =
-        Bench::with(jobs::LedgerSettings { lease: Duration::from_millis(150), ..crate::harness::settings() }).await;
+        Bench::with(jobs::LedgerSettings { lease: Duration::from_millis(600), ..crate::harness::settings() }).await;
     let workers = bench.work();
-    let id = bench.enqueue(NewJob::new(&SCRIPTED, json!({ "sleep": 280, "log": "cancel" }))).await.unwrap();
+    let id = bench.enqueue(NewJob::new(&SCRIPTED, json!({ "sleep": 2_500, "log": "cancel" }))).await.unwrap();
     bench.until(id, "running").await;
     let mut tx = bench.ledger.context().db.begin().await.unwrap();
     assert!(jobs::ledger::operate::cancel(&bench.ledger, &mut tx, id, bench.ledger.now()).await.unwrap());
     tx.commit().await.unwrap();
-    tokio::time::sleep(Duration::from_millis(400)).await;
+    tokio::time::sleep(Duration::from_secs(3)).await;
     let job = bench.job(id).await;
     assert_eq!((job.state.as_str(), job.result), ("cancelled", None));
     assert_eq!(crate::harness::runs_of("cancel").len(), 1, "it was stopped before its end");
