@@ -181,7 +181,7 @@ async fn claim_free(claimer: &Claimer, slots: &Arc<Semaphore>, by_id_first: bool
 
 /// What is due. Whatever rang before is answered by this; what rings from now on, by the next look.
 async fn look(claimer: &Claimer) -> Result<Look, DbErr> {
-    claimer.ledger.bell().look(claimer.queue);
+    claimer.ledger.bell().answered(claimer.queue);
     claim::look(&claimer.ledger.context().db, claimer.queue, claimer.ledger.now()).await
 }
 

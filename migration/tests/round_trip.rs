@@ -50,7 +50,7 @@ async fn the_keys_that_hold_the_rules_are_partial_and_unique() {
     let db = connect(&database).await;
     Migrator::up(&db, None).await.unwrap();
     let schema = schema(&db).await.join("\n");
-    for name in ["connections_one_active_owner", "messages_one_automatic_reply", "jobs_dedupe"] {
+    for name in ["connections_one_active_owner", "messages_one_automatic_reply", "jobs_dedupe", "jobs_lane_running"] {
         let line = schema.lines().find(|l| l.contains(name)).unwrap_or_else(|| panic!("{name} is missing"));
         assert!(line.contains("UNIQUE") && line.contains("WHERE"), "{line}");
     }

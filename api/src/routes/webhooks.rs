@@ -28,8 +28,8 @@ pub struct WebhookRoutes;
 const SIGNATURE: &str = "X-Hub-Signature-256";
 const NO_CHALLENGE: &str =
     "hub.mode must be subscribe, and hub.challenge 1 to 64 letters, digits, hyphens or underscores.";
-/// Meta waits about this long; what is not committed by then is answered 503 and delivered again.
-const STORE_WITHIN: Duration = Duration::from_secs(5);
+/// Meta waits five seconds. What is not committed by then is answered 503 while Meta still listens, and delivered again.
+const STORE_WITHIN: Duration = Duration::from_secs(4);
 
 #[derive(ApiResponse)]
 enum Taken {

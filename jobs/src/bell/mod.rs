@@ -97,8 +97,8 @@ impl Bell {
         self.slot(queue).notify.notified().await;
     }
 
-    /// The claimer looks at everything that is due: what rang before is answered by that.
-    pub(crate) fn look(&self, queue: Queue) {
+    /// The claimer is about to look at everything that is due: what rang before is answered by that.
+    pub(crate) fn answered(&self, queue: Queue) {
         self.has_rung(queue);
     }
 
