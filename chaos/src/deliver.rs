@@ -175,6 +175,7 @@ impl Sender {
                 mid: message.mid.clone(),
                 account: account.clone(),
                 customer: message.customer.clone(),
+                text: message.text.map(str::to_owned),
             })
         });
         self.log.write(&Entry::Made { webhook: webhook.number, messages: messages.collect() })?;

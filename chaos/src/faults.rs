@@ -1,7 +1,7 @@
 //! What goes wrong, and when: moments drawn from the seed over the time of delivering, each fault a task of its own, so that
 //! they fall together now and then. All of them are done and healed when this returns.
 
-use crate::fleet::{Fleet, Member};
+use crate::fleet::{Fleet, Member, SERVICES};
 use crate::options::Options;
 use crate::output;
 use crate::servers::Servers;
@@ -46,11 +46,13 @@ pub struct Planned {
 /// Every fault of a run, in order.
 pub fn plan(options: &Options, seed: u64) -> Vec<Planned> {
     let mut rng = StdRng::seed_from_u64(seed ^ 0x6661_756c_7473);
+    let where_there_is = |server: bool, count: u32| if server { count } else { 0 };
+    let (postgres, redis) = (options.setup.has_postgres(), options.setup.has_redis());
     let all = [
         (Fault::Kill, options.kills),
-        (Fault::RedisFlush, options.redis_flushes),
-        (Fault::RedisRestart, options.redis_restarts),
-        (Fault::PostgresRestart, options.postgres_restarts),
+        (Fault::RedisFlush, where_there_is(redis, options.redis_flushes)),
+        (Fault::RedisRestart, where_there_is(redis, options.redis_restarts)),
+        (Fault::PostgresRestart, where_there_is(postgres, options.postgres_restarts)),
         (Fault::Pause, options.pauses),
     ];
     let mut planned = Vec::new();
@@ -71,16 +73,22 @@ pub fn plan(options: &Options, seed: u64) -> Vec<Planned> {
         }
     }
     planned.sort_by_key(|planned| planned.at);
-    // Every process has its turn before one has a second.
+    take_turns(&mut planned, Fault::Kill, |_| true, &mut rng);
+    take_turns(&mut planned, Fault::Pause, |command| command.contains(&"worker"), &mut rng);
+    planned
+}
+
+/// Every process that may be its victim has its turn before one has a second.
+fn take_turns(planned: &mut [Planned], fault: Fault, may_be: fn(&[&str]) -> bool, rng: &mut StdRng) {
     let mut turns: Vec<usize> = Vec::new();
-    for planned in planned.iter_mut().filter(|planned| matches!(planned.fault, Fault::Kill | Fault::Pause)) {
+    for planned in planned.iter_mut().filter(|planned| planned.fault == fault) {
         if turns.is_empty() {
-            turns = (0..crate::fleet::SERVICES.len()).collect();
-            turns.shuffle(&mut rng);
+            let services = SERVICES.iter().enumerate();
+            turns = services.filter(|(_, (_, command))| may_be(command)).map(|(at, _)| at).collect();
+            turns.shuffle(rng);
         }
         planned.victim = turns.pop().unwrap_or_default();
     }
-    planned
 }
 
 /// Does all of it, beginning now.
@@ -161,6 +169,7 @@ async fn cause(planned: Planned, candidates: &[Arc<Member>], servers: &Servers) 
 mod tests {
     use super::*;
     use clap::Parser;
+    use std::collections::BTreeSet;
 
     #[derive(Debug, Parser)]
     struct Cli {
@@ -177,10 +186,20 @@ mod tests {
         assert_eq!((count(Fault::Kill), count(Fault::Pause), count(Fault::PostgresRestart)), (20, 3, 1));
         assert!(planned.iter().all(|planned| planned.at <= options.span()));
         assert!(planned.windows(2).all(|pair| pair[0].at <= pair[1].at));
-        let kills = planned.iter().filter(|planned| matches!(planned.fault, Fault::Kill | Fault::Pause));
-        let victims: std::collections::BTreeSet<_> = kills.take(4).map(|planned| planned.victim).collect();
-        assert_eq!(victims.len(), 4);
+        let victims = |fault: Fault, count: usize| -> BTreeSet<usize> {
+            planned.iter().filter(|planned| planned.fault == fault).take(count).map(|planned| planned.victim).collect()
+        };
+        assert_eq!(victims(Fault::Kill, 4), BTreeSet::from([0, 1, 2, 3]));
+        assert_eq!(victims(Fault::Pause, 2), BTreeSet::from([2, 3]), "the workers");
         assert_eq!(planned, plan(&options, 5));
         assert!(planned.iter().filter(|one| one.fault == Fault::Pause).all(|one| one.lasts > options.lease()));
+    }
+
+    #[test]
+    fn no_server_is_killed_that_is_not_there() {
+        for (setup, expected) in [("sqlite", 4), ("postgres", 5), ("postgres+redis", 7)] {
+            let options = Cli::parse_from(["x", "--program", "p", "--setup", setup]).options;
+            assert_eq!(plan(&options, 5).len(), expected, "{setup}");
+        }
     }
 }

@@ -17,6 +17,8 @@ pub struct Written {
     pub account: String,
     /// Meta's id of the customer.
     pub customer: String,
+    /// What it says; nothing where it is a picture.
+    pub text: Option<String>,
 }
 
 /// What came of an attempt.
@@ -116,7 +118,12 @@ mod tests {
     fn what_was_written_is_read() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("log");
-        let messages = vec![Written { mid: "m".to_owned(), account: "a".to_owned(), customer: "c".to_owned() }];
+        let messages = vec![Written {
+            mid: "m".to_owned(),
+            account: "a".to_owned(),
+            customer: "c".to_owned(),
+            text: Some("two\nlines".to_owned()),
+        }];
         let entries = [
             Entry::Made { webhook: 1, messages },
             Entry::Attempt { webhook: 1, attempt: 7, to: 0, again: false, at: 5 },

@@ -1,17 +1,9 @@
 //! What can be turned up: how much is sent, and what is killed meanwhile. The defaults are the everyday run of the test suite.
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 use std::path::PathBuf;
 use std::time::Duration;
-
-/// Where everything is kept during a run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Setup {
-    /// A Postgres and a Redis of the run's own.
-    Postgres,
-    /// One SQLite file; there are no servers to kill then.
-    Sqlite,
-}
+use testbed::Setup;
 
 /// Kill processes and servers of a whole system under load, and judge what became of every message.
 #[derive(Args, Clone, Debug)]
@@ -31,20 +23,21 @@ pub struct Options {
     /// kill -9 of an API or worker process, at random.
     #[arg(long, default_value_t = 4)]
     pub kills: u32,
-    /// FLUSHALL of Redis.
+    /// FLUSHALL of Redis, where there is one.
     #[arg(long, default_value_t = 1)]
     pub redis_flushes: u32,
-    /// kill -9 of Redis, a pause, and a new start with nothing in it.
+    /// kill -9 of Redis, where there is one, a pause, and a new start with nothing in it.
     #[arg(long, default_value_t = 1)]
     pub redis_restarts: u32,
-    /// Immediate stop of Postgres (no tidying up), a pause, and a new start.
+    /// Immediate stop of Postgres (no tidying up), where there is one, a pause, and a new start.
     #[arg(long, default_value_t = 1)]
     pub postgres_restarts: u32,
     /// SIGSTOP of a worker for longer than its lease, then SIGCONT.
     #[arg(long, default_value_t = 0)]
     pub pauses: u32,
     /// Instead of faults: so many rounds in which each process is ended by SIGTERM and replaced, one after the other, behind
-    /// a client that balances as a proxy would. Webhooks are sent until the last round is over.
+    /// a client that balances as a proxy would. A round takes some seven seconds; webhooks must suffice until the last one is
+    /// over, and no more are sent then.
     #[arg(long, default_value_t = 0)]
     pub rolling: u32,
     /// Seconds a worker holds a job without a sign of life.
@@ -56,8 +49,8 @@ pub struct Options {
     /// Repeats the traffic and the choice of faults of an earlier run, though not its timing [default: random, printed].
     #[arg(long)]
     pub seed: Option<u64>,
-    /// Where everything is kept.
-    #[arg(long, value_enum, default_value_t = Setup::Postgres)]
+    /// Where everything is kept: sqlite, postgres or postgres+redis, with servers of the run's own.
+    #[arg(long, default_value = "postgres+redis")]
     pub setup: Setup,
     /// The program `retail-assist`.
     #[arg(long, hide = true)]

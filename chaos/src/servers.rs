@@ -1,10 +1,9 @@
 //! Where everything is kept during a run: a Postgres and a Redis of its own, which can be killed, or one SQLite file.
 
-use crate::options::Setup;
 use anyhow::Context as _;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
-use testbed::{Postgres, Redis};
+use testbed::{Postgres, Redis, Setup};
 
 /// The servers of a run. Cheap to clone; they end with the last clone.
 #[derive(Clone, Debug)]
@@ -17,16 +16,18 @@ pub struct Servers {
 impl Servers {
     /// Starts what the set-up needs.
     pub fn start(setup: Setup, dir: &Path) -> anyhow::Result<Self> {
-        if setup == Setup::Sqlite {
-            let database_url = format!("sqlite://{}?mode=rwc", dir.join("chaos.db").display());
-            return Ok(Self { postgres: None, redis: None, database_url });
-        }
-        let (postgres, redis) = (Postgres::start()?, Redis::start()?);
-        postgres.run("postgres", "CREATE DATABASE chaos")?;
-        let database_url = postgres.url("chaos");
+        let postgres = setup.has_postgres().then(Postgres::start).transpose()?;
+        let redis = setup.has_redis().then(Redis::start).transpose()?;
+        let database_url = match &postgres {
+            Some(postgres) => {
+                postgres.run("postgres", "CREATE DATABASE chaos")?;
+                postgres.url("chaos")
+            }
+            None => format!("sqlite://{}?mode=rwc", dir.join("chaos.db").display()),
+        };
         Ok(Self {
-            postgres: Some(Arc::new(Mutex::new(postgres))),
-            redis: Some(Arc::new(Mutex::new(redis))),
+            postgres: postgres.map(|server| Arc::new(Mutex::new(server))),
+            redis: redis.map(|server| Arc::new(Mutex::new(server))),
             database_url,
         })
     }
@@ -40,16 +41,6 @@ impl Servers {
     pub fn redis_url(&self) -> Option<String> {
         let redis = self.redis.as_ref()?;
         Some(redis.lock().unwrap_or_else(PoisonError::into_inner).url(0))
-    }
-
-    /// Whether there is a Postgres to kill.
-    pub fn has_postgres(&self) -> bool {
-        self.postgres.is_some()
-    }
-
-    /// Whether there is a Redis to kill.
-    pub fn has_redis(&self) -> bool {
-        self.redis.is_some()
     }
 
     /// Does something with Postgres; it takes a while.

@@ -11,6 +11,7 @@ mod server;
 mod setup;
 
 pub use database::Database;
+pub use port::free as free_port;
 pub use postgres::Postgres;
 pub use redis::Redis;
 pub use setup::{POSTGRES_URL, REDIS_URL, SETUP, Setup};

@@ -1,7 +1,7 @@
 //! The driver: starts everything, lets the checker deliver, and meanwhile kills or replaces processes and servers. The verdict
 //! is the checker's, and so is the exit code.
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, anyhow, ensure};
 use chaos::faults;
 use chaos::fleet::Fleet;
 use chaos::meta::client::Target;
@@ -13,6 +13,7 @@ use clap::Parser;
 use serde_json::json;
 use std::path::Path;
 use std::process::{ExitCode, Stdio};
+use std::time::Instant;
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, ChildStdin, Command};
@@ -23,6 +24,7 @@ use tokio::signal::unix::{SignalKind, signal};
     name = "cargo xtask chaos",
     bin_name = "cargo xtask chaos",
     about = "Run everything in many processes, kill them and their servers under load, and judge what became of every message.",
+    override_usage = "cargo xtask chaos [--release] [OPTIONS]",
     after_help = "With --release everything is built optimised before; long runs need it."
 )]
 struct Cli {
@@ -48,8 +50,8 @@ async fn run(options: Options) -> anyhow::Result<bool> {
     // Whoever asks us to end has the children ended too, which they are when the run's future is dropped.
     let passed = tokio::select! {
         passed = in_directory(&options, dir.path()) => passed,
-        _ = terminate.recv() => bail!("asked to end"),
-        _ = tokio::signal::ctrl_c() => bail!("interrupted"),
+        _ = terminate.recv() => Err(anyhow!("asked to end")),
+        _ = tokio::signal::ctrl_c() => Err(anyhow!("interrupted")),
     };
     if options.keep || !matches!(passed, Ok(true)) {
         dir.disable_cleanup(true);
@@ -99,7 +101,12 @@ async fn in_directory(options: &Options, dir: &Path) -> anyhow::Result<bool> {
     let path = world.write()?;
     let mut checker = Checker::deliver(&path).await?;
     let mut deeds = if options.rolling > 0 {
+        let began = Instant::now();
         let deeds = checker.beside(rolling::run(&fleet, options.rolling)).await?;
+        ensure!(
+            began.elapsed() < options.span(),
+            "the webhooks ran out before the last round was over; raise --webhooks"
+        );
         checker.stop();
         deeds
     } else {
@@ -134,7 +141,7 @@ impl Checker {
         let mut child = checker("deliver", world)?.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
         let out = child.stdout.take().context("the checker has no standard output")?;
         let told = BufReader::new(out).lines().next_line().await?;
-        anyhow::ensure!(told.is_some(), "the checker ended before it began");
+        ensure!(told.is_some(), "the checker ended before it began");
         let input = child.stdin.take();
         Ok(Self { child, input })
     }
@@ -146,7 +153,7 @@ impl Checker {
             done = &mut deeds => done,
             ended = self.child.wait() => {
                 let status = ended?;
-                anyhow::ensure!(status.success(), "the checker could not deliver everything");
+                ensure!(status.success(), "the checker could not deliver everything");
                 deeds.await
             }
         }
@@ -160,7 +167,7 @@ impl Checker {
     /// Waits until everything is acknowledged.
     async fn finish(&mut self) -> anyhow::Result<()> {
         let status = self.child.wait().await?;
-        anyhow::ensure!(status.success(), "the checker could not deliver everything");
+        ensure!(status.success(), "the checker could not deliver everything");
         Ok(())
     }
 }

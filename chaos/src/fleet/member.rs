@@ -109,14 +109,14 @@ impl Member {
 
     /// kill -9, a pause, and a new start. False, and nothing done, when it is down or standing still already.
     pub async fn kill(&self, pause: Duration) -> anyhow::Result<bool> {
-        let mut state = self.state.lock().await;
+        // Held throughout: nobody else touches it before it is up again.
+        let Ok(mut state) = self.state.try_lock() else { return Ok(false) };
         if state.paused {
             return Ok(false);
         }
         let Some(mut child) = state.child.take() else { return Ok(false) };
         output::progress(&format!("kill -9 {}, for {:.1} s", self.name, pause.as_secs_f64()));
         child.kill().await?;
-        // Nobody else touches it before it is up again.
         tokio::time::sleep(pause).await;
         state.child = Some(self.spawn()?);
         Ok(true)
@@ -124,7 +124,7 @@ impl Member {
 
     /// SIGSTOP, and SIGCONT after `pause`. False, and nothing done, when it is down or standing still already.
     pub async fn pause(&self, pause: Duration) -> anyhow::Result<bool> {
-        let mut state = self.state.lock().await;
+        let Ok(mut state) = self.state.try_lock() else { return Ok(false) };
         let Some(id) = state.child.as_ref().and_then(Child::id).filter(|_| !state.paused) else { return Ok(false) };
         output::progress(&format!("SIGSTOP {}, for {:.1} s", self.name, pause.as_secs_f64()));
         signal(id, Signal::STOP)?;

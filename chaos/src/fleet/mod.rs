@@ -11,7 +11,7 @@ use crate::servers::Servers;
 use crate::world::{INSTAGRAM_SECRET, META_SECRET};
 use anyhow::{Context as _, bail};
 use serde_json::Value;
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::path::Path;
 use std::process::Stdio;
 use std::sync::Arc;
@@ -61,7 +61,9 @@ impl Fleet {
             .iter()
             .map(|(name, command)| {
                 let mut environment = environment.clone();
-                let address = if command.contains(&"api") { Some(free_address()?) } else { None };
+                let listens = command.contains(&"api");
+                let port = listens.then(testbed::free_port).transpose()?;
+                let address = port.map(|port| SocketAddr::from(([127, 0, 0, 1], port)));
                 if let Some(address) = address {
                     environment.push(("BIND_ADDR".to_owned(), address.to_string()));
                     environment.push(("PUBLIC_URL".to_owned(), format!("http://{address}")));
@@ -168,18 +170,6 @@ async fn sandbox(program: &Path, environment: &Environment, dir: &Path) -> anyho
     // Its log goes to the same pipe, which must not fill up.
     tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
     Ok((child, url))
-}
-
-/// An address nobody else has: the same one is needed again after each restart, so it is taken from below what the kernel
-/// gives to outgoing connections.
-fn free_address() -> anyhow::Result<SocketAddr> {
-    for _ in 0..100 {
-        let address = SocketAddr::from(([127, 0, 0, 1], rand::random_range(15_000..32_000)));
-        if TcpListener::bind(address).is_ok() {
-            return Ok(address);
-        }
-    }
-    bail!("there is no free port")
 }
 
 #[cfg(test)]

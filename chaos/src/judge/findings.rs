@@ -8,6 +8,8 @@ use crate::sandbox::Accepted;
 use crate::world::{Account, Deeds};
 use std::collections::BTreeMap;
 
+/// The gravest finding.
+const LOST: &str = "lost: acknowledged and not stored";
 /// Examples shown of a finding.
 const SHOWN: usize = 3;
 
@@ -56,6 +58,7 @@ pub fn judge(evidence: &Evidence) -> Vec<Finding> {
         doubled(&stored),
         invented(evidence, &stored),
         misplaced(evidence, &stored),
+        garbled(evidence, &stored),
         Finding::of("job not final", unfinished(evidence)),
         Finding::of("delivery not processed", unprocessed(evidence)),
         received(evidence, &stored),
@@ -101,10 +104,10 @@ fn lost(evidence: &Evidence, stored: &Stored<'_>) -> Option<Finding> {
     let missing = messages
         .iter()
         .filter(|(mid, (_, webhook))| acknowledged.contains(webhook) && !stored.by_mid.contains_key(mid.as_str()));
-    Finding::of(
-        "lost: acknowledged and not stored",
-        missing.map(|(mid, (_, of))| format!("{mid} of webhook {of}")).collect(),
-    )
+    // While a delivery waits to be read, nobody can say that its messages are lost.
+    let waiting = evidence.rows.deliveries.get("received").is_some_and(|count| *count > 0);
+    let what = if waiting { "not stored in time: acknowledged, and deliveries still wait" } else { LOST };
+    Finding::of(what, missing.map(|(mid, (_, of))| format!("{mid} of webhook {of}")).collect())
 }
 
 fn doubled(stored: &Stored<'_>) -> Option<Finding> {
@@ -138,6 +141,15 @@ fn misplaced(evidence: &Evidence, stored: &Stored<'_>) -> Option<Finding> {
         })
     });
     Finding::of("stored in the wrong place", wrong.map(|row| format!("{:?} at {}", row.mid, row.account)).collect())
+}
+
+/// Stored with other words than were sent.
+fn garbled(evidence: &Evidence, stored: &Stored<'_>) -> Option<Finding> {
+    let wrong = stored.inbound.iter().filter(|row| {
+        let sent = row.mid.as_ref().and_then(|mid| evidence.history.messages.get(mid));
+        sent.is_some_and(|(sent, _)| sent.text != row.text)
+    });
+    Finding::of("stored with other words", wrong.map(|row| format!("{:?} at {}", row.mid, row.account)).collect())
 }
 
 fn unfinished(evidence: &Evidence) -> Vec<String> {

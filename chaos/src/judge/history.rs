@@ -80,7 +80,8 @@ mod tests {
 
     #[test]
     fn only_an_answer_of_200_acknowledges() {
-        let written = |mid: &str| Written { mid: mid.to_owned(), account: "a".to_owned(), customer: "c".to_owned() };
+        let written =
+            |mid: &str| Written { mid: mid.to_owned(), account: "a".to_owned(), customer: "c".to_owned(), text: None };
         let attempt = |webhook, attempt, again| Entry::Attempt { webhook, attempt, to: 0, again, at: 10 };
         let answer = |attempt, outcome| Entry::Answer { attempt, outcome, at: 25 };
         let history = History::of(&[

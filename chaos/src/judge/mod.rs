@@ -27,12 +27,12 @@ const MINUTES: Duration = Duration::from_secs(200);
 pub async fn run(world: &World) -> anyhow::Result<bool> {
     let deeds = Deeds::read(world)?;
     let (database, sandbox) = (Database::open(&world.database_url).await?, Sandbox::at(&world.sandbox)?);
-    let took = until_final(world, &deeds, &database, &sandbox).await?;
+    let (took, rows) = until_final(world, &deeds, &database, &sandbox).await?;
     let history = History::of(&log::read(&world.checker_log())?);
     let evidence = Evidence {
         accounts: world.accounts.clone(),
         rolling: deeds.replaced > 0,
-        rows: database.rows().await?,
+        rows,
         accepted: sandbox.accepted().await?,
         history,
         deeds,
@@ -47,14 +47,14 @@ pub async fn run(world: &World) -> anyhow::Result<bool> {
     Ok(findings.is_empty())
 }
 
-/// Waits until every job is final and Meta has nothing left to tell; returns the seconds since all was healed. What is not final
-/// in time is found by the judge in the rows.
+/// Waits until every job is final and Meta has nothing left to tell; returns the seconds since all was healed, and what is
+/// stored then. What is not final in time is found by the judge in the rows.
 async fn until_final(
     world: &World,
     deeds: &Deeds,
     database: &Database,
     sandbox: &Sandbox,
-) -> anyhow::Result<Option<f64>> {
+) -> anyhow::Result<(Option<f64>, Rows)> {
     sandbox.advance(MINUTES).await?;
     let (began, within) = (Instant::now(), Duration::from_secs(world.final_within));
     let mut told = Instant::now();
@@ -62,10 +62,14 @@ async fn until_final(
         let (unfinished, pending) = (database.unfinished().await?, sandbox.pending().await?);
         let since_healed = Duration::from_millis(u64::try_from(output::now() - deeds.healed_at).unwrap_or(0));
         if unfinished.is_empty() && pending == 0 {
-            return Ok(Some(since_healed.as_secs_f64()));
+            // What Meta told between the two looks may have made new work; only the rows of one moment say that there is none.
+            let rows = database.rows().await?;
+            if !rows.jobs.iter().any(Job::is_unfinished) {
+                return Ok((Some(since_healed.as_secs_f64()), rows));
+            }
         }
         if since_healed.max(began.elapsed()) > within {
-            return Ok(None);
+            return Ok((None, database.rows().await?));
         }
         if told.elapsed() > PROGRESS_EVERY {
             told = Instant::now();

@@ -16,10 +16,12 @@ pub fn judge(evidence: &Evidence, inbound: &[&Message]) -> Vec<Finding> {
     let replies = Replies::of(evidence);
     let found = [
         several_rows(&replies, inbound),
-        several_sends(evidence, inbound),
+        several_sends(evidence),
         sent_twice(&replies),
         unexplained(&replies),
         unanswered(evidence, &replies, inbound),
+        failed(&replies),
+        unknown(evidence, &replies),
         unwanted(evidence, &replies, inbound),
         unsent(evidence, &replies),
         strangers(evidence),
@@ -63,15 +65,14 @@ fn several_rows(replies: &Replies<'_>, inbound: &[&Message]) -> Option<Finding> 
     Finding::of("two replies: rows for one message", several.map(show).collect())
 }
 
-/// By Meta's counts alone: no customer is sent more than they wrote.
-fn several_sends(evidence: &Evidence, inbound: &[&Message]) -> Option<Finding> {
+/// By Meta's counts and the checker's alone: no customer is sent more than they wrote.
+fn several_sends(evidence: &Evidence) -> Option<Finding> {
     let mut more: BTreeMap<Place<'_>, i64> = BTreeMap::new();
     for send in &evidence.accepted {
         *more.entry((&send.account, &send.customer)).or_default() += 1;
     }
-    let written: BTreeSet<_> = inbound.iter().map(|row| (&row.account, &row.customer, &row.mid)).collect();
-    for (account, customer, _) in written {
-        *more.entry((account, customer)).or_default() -= 1;
+    for (written, _) in evidence.history.messages.values() {
+        *more.entry((&written.account, &written.customer)).or_default() -= 1;
     }
     let cases = more.into_iter().filter(|(_, more)| *more > 0);
     let show = |((account, customer), more): (Place<'_>, i64)| format!("{more} too many to {customer} from {account}");
@@ -118,6 +119,22 @@ fn unanswered(evidence: &Evidence, replies: &Replies<'_>, inbound: &[&Message]) 
     };
     let silent = inbound.iter().filter(|row| answering.contains(row.account.as_str()) && of(row).is_none());
     Finding::of("no final reply", silent.map(|row| format!("{:?}, our id {}", row.mid, row.id)).collect())
+}
+
+/// Meta refuses nothing in these runs, so nothing fails.
+fn failed(replies: &Replies<'_>) -> Option<Finding> {
+    Finding::of("a reply that failed", with_status(replies, "failed"))
+}
+
+/// Who is asked to end finishes what is on its way, so it is known what became of it.
+fn unknown(evidence: &Evidence, replies: &Replies<'_>) -> Option<Finding> {
+    let cases = if evidence.rolling { with_status(replies, "unknown") } else { Vec::new() };
+    Finding::of("an unknown outcome, and nobody was killed", cases)
+}
+
+fn with_status(replies: &Replies<'_>, status: &str) -> Vec<String> {
+    let such = replies.all.iter().filter(|reply| reply.status.as_deref() == Some(status));
+    such.map(|reply| format!("{} at {}", reply.id, reply.account)).collect()
 }
 
 fn unwanted(evidence: &Evidence, replies: &Replies<'_>, inbound: &[&Message]) -> Option<Finding> {

@@ -36,9 +36,10 @@ pub fn print(world: &World, evidence: &Evidence, took: Option<f64>, findings: &[
     let word =
         |what: &str| findings.iter().filter(|one| one.what.starts_with(what)).map(|one| one.count).sum::<usize>();
     output::line(&format!(
-        "{}: {} lost, {} doubled, {} invented, {} with two replies, {} findings in all (seed {})",
+        "{}: {} lost, {} not stored in time, {} doubled, {} invented, {} with two replies, {} findings in all (seed {})",
         if findings.is_empty() { "PASSED" } else { "FAILED" },
         word("lost"),
+        word("not stored in time"),
         word("doubled"),
         word("invented"),
         word("two replies"),
