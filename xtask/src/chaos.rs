@@ -3,7 +3,9 @@
 
 use crate::suite::{run, servers};
 use crate::workspace;
+use anyhow::Context as _;
 use clap::Args;
+use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::Command;
 use testbed::Setup;
@@ -23,14 +25,23 @@ impl Chaos {
         if !release.is_empty() {
             arguments.push("--release");
         }
-        if !options.iter().any(|option| option.ends_with("sqlite") || option == "--help") {
+        if !options.iter().any(|option| option.ends_with("sqlite") || option == "--help" || option == "-h") {
             servers::require_for(Setup::PostgresRedis)?;
         }
-        run(&workspace::build(&arguments)?, options.iter().map(String::as_str))
+        let mut chaos = command(&workspace::build(&arguments)?);
+        // Becomes it, so that signals reach it and its table goes where ours would.
+        Err(chaos.args(options).exec()).context("chaos could not be started")
     }
 }
 
-/// Runs it with the program `retail-assist`, beside which it was built.
-pub fn run<'a>(program: &Path, options: impl Iterator<Item = &'a str>) -> anyhow::Result<bool> {
-    run::succeeds(Command::new(program.with_file_name("chaos")).arg("--program").arg(program).args(options))
+/// Runs it as a step of the suite.
+pub fn run(program: &Path, options: &[&str]) -> anyhow::Result<bool> {
+    run::succeeds(command(program).args(options))
+}
+
+/// With the program `retail-assist`, beside which it was built.
+fn command(program: &Path) -> Command {
+    let mut command = Command::new(program.with_file_name("chaos"));
+    command.arg("--program").arg(program);
+    command
 }

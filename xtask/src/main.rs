@@ -1,6 +1,6 @@
 //! The commands of README.md: `demo` to try everything out, `test` to run every test, `chaos` to kill processes and count what
 //! is left, `openapi` for the document.
-//! They need a Rust toolchain and nothing else; what more they need they install, and say so.
+//! They need a Rust toolchain; what more they need they install where they may, and else say how.
 
 mod chaos;
 mod check;

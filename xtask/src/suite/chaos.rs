@@ -1,5 +1,5 @@
-//! The short runs of `cargo xtask chaos` that belong to every test run; the long ones are its options. On Postgres and Redis, for
-//! the others have no second process to lose.
+//! The short runs of `cargo xtask chaos` that belong to every test run; the long ones are its options. On Postgres and Redis,
+//! where there is most that can be lost.
 
 use super::rows::Row;
 use super::{Asked, servers};
@@ -50,7 +50,7 @@ pub fn run(asked: &Asked) -> anyhow::Result<Vec<Row>> {
     for (kind, options) in RUNS {
         output::progress(&format!("--> {kind}: cargo xtask chaos {}", options.join(" ")));
         let began = Instant::now();
-        let passed = chaos::run(program, options.iter().copied())?;
+        let passed = chaos::run(program, options)?;
         rows.push(Row::check(kind, passed, began.elapsed()));
     }
     Ok(rows)

@@ -27,7 +27,8 @@ pub struct Test {
     /// Only this step; may be given several times.
     #[arg(long, value_name = "STEP")]
     only: Vec<String>,
-    /// The scenarios on this set-up only: sqlite, postgres or postgres+redis.
+    /// The scenarios on this set-up only: sqlite, postgres or postgres+redis. What needs both servers is not run on the first
+    /// two, and the table says so.
     #[arg(long)]
     setup: Option<Setup>,
     /// Name the steps and what they do, and run nothing.

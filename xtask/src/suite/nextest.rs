@@ -83,7 +83,7 @@ fn kind(target: &str, package: &str, binary: &str) -> String {
     let kind = match (target, package, binary) {
         ("lib" | "bin" | "proc-macro", ..) => "unit",
         (_, _, "system") => "system",
-        (_, "testbed", _) | (_, "jobs", "bell") => "with servers",
+        (_, "testbed", _) | (_, "jobs", "bell") | (_, "domain", "postgres") => "with servers",
         (_, "jobs" | "domain" | "migration", _) => "with a database",
         _ => "integration",
     };
@@ -102,5 +102,6 @@ mod tests {
         assert_eq!(kind("test", "api", "edge"), "integration: api");
         assert_eq!(kind("test", "jobs", "bell"), "with servers: jobs");
         assert_eq!(kind("test", "testbed", "servers"), "with servers: testbed");
+        assert_eq!(kind("test", "domain", "postgres"), "with servers: domain");
     }
 }

@@ -3,7 +3,7 @@
 
 use super::nextest::{self, Programs};
 use super::rows::Row;
-use super::servers::Servers;
+use super::servers::{self, Servers};
 use super::{Asked, tools};
 use crate::output;
 use anyhow::Context as _;
@@ -12,7 +12,7 @@ use testbed::Setup;
 
 /// The test programs whose tests are scenarios: the same on every set-up.
 const SCENARIOS: [&str; 5] = ["api::edge", "api::system", "domain::account", "jobs::it", "migration::round_trip"];
-/// The test programs that need both servers and run once.
+/// The test programs that start servers themselves, to kill them, and run once.
 const WITH_SERVERS: [&str; 3] = ["domain::postgres", "jobs::bell", "testbed::servers"];
 
 /// Runs them all.
@@ -29,7 +29,7 @@ pub fn run(asked: &Asked) -> anyhow::Result<Vec<Row>> {
     rows.extend(on_each.iter().flatten().cloned());
     rows.extend(same_everywhere(&on_each));
     if asked.setups.contains(&Setup::PostgresRedis) {
-        rows.extend(ran(Setup::PostgresRedis, &with_servers).unwrap_or_else(|error| failed("with servers", &error)));
+        rows.extend(by_themselves(&with_servers).unwrap_or_else(|error| failed("with servers", &error)));
     } else {
         let why = format!("NOT RUN: needs the set-up {}", Setup::PostgresRedis.name());
         rows.push(Row::not_run("with servers", why, Duration::ZERO));
@@ -82,6 +82,12 @@ fn ran(setup: Setup, programs: &Programs) -> anyhow::Result<Vec<Row>> {
     // They end with this.
     let servers = Servers::start(setup)?;
     nextest::run(programs, &servers.environment())
+}
+
+fn by_themselves(programs: &Programs) -> anyhow::Result<Vec<Row>> {
+    output::progress("--> with servers of their own");
+    servers::require_for(Setup::PostgresRedis)?;
+    nextest::run(programs, &[])
 }
 
 /// A set-up that could not be had does not keep the others from being tested.
