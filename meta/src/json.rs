@@ -75,6 +75,11 @@ pub(crate) fn elements(raw: &RawValue) -> Option<Vec<&RawValue>> {
     serde_json::from_str(raw.get()).ok()
 }
 
+/// The first object of the list under `data`: some answers come so, and flat at other times.
+pub(crate) fn first<'a>(fields: &Fields<'a>) -> Option<Fields<'a>> {
+    elements(fields.get("data")?)?.first().and_then(|raw| Fields::of(raw))
+}
+
 pub(crate) fn text(raw: &RawValue) -> Option<String> {
     let json = raw.get();
     match json.as_bytes().first()? {

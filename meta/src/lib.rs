@@ -4,19 +4,23 @@
 mod json;
 mod redact;
 
+pub mod accounts;
 pub mod class;
 pub mod client;
 pub mod error;
 pub mod messaging;
+pub mod oauth;
 pub mod signature;
 pub mod signed_request;
 pub mod usage;
 pub mod webhook;
 
+pub use accounts::{Asset, InstagramAccount, LinkedInstagram, Page};
 pub use class::{Classified, ErrorClass, Operation, classify};
 pub use client::{MetaClient, Settings, SettingsError, Timeouts};
 pub use error::{Cause, GraphError};
 pub use messaging::{Content, ConversationMessage, Route, SendError, SendRequest, Sent, Tag, TextLimit, text_limit};
+pub use oauth::{App, Asks, CodeToken, Login, LongLivedToken, clean_code};
 pub use signature::{AppSecrets, SignatureError, appsecret_proof};
 pub use signed_request::{SignedRequest, SignedRequestError};
 pub use usage::{BusinessUsage, Usage};

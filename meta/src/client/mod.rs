@@ -82,6 +82,12 @@ impl MetaClient {
         }
     }
 
+    /// A call to an address as it stands, without a token of an account: for the calls that make tokens, which take theirs
+    /// as parameters (§2).
+    pub(crate) fn plain(&self, method: Method, url: &str) -> RequestBuilder {
+        self.http.request(method, url)
+    }
+
     /// Makes the call, once, and reads the answer whatever its status.
     pub(crate) async fn answer(&self, request: RequestBuilder) -> Result<Answer, GraphError> {
         let response = request.send().await.map_err(|error| transport(error, None))?;

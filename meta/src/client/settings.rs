@@ -25,8 +25,12 @@ pub struct Settings {
     pub instagram_web_url: String,
     /// Such as `v25.0`.
     pub graph_version: String,
+    /// Id of the Meta app.
+    pub meta_app_id: Option<String>,
     /// Secret of the Meta app.
     pub meta_app_secret: Option<SecretString>,
+    /// Id of the Instagram app, a different one inside the same Meta app.
+    pub instagram_app_id: Option<String>,
     /// Secret of the Instagram app, a different one inside the same Meta app.
     pub instagram_app_secret: Option<SecretString>,
     /// How long to wait.
@@ -72,7 +76,9 @@ impl Default for Settings {
             facebook_web_url: "https://www.facebook.com".into(),
             instagram_web_url: "https://www.instagram.com".into(),
             graph_version: GRAPH_VERSION.into(),
+            meta_app_id: None,
             meta_app_secret: None,
+            instagram_app_id: None,
             instagram_app_secret: None,
             timeouts: Timeouts::default(),
         }
