@@ -4,6 +4,7 @@
 use crate::cursor::Cursors;
 use domain::Context;
 use domain::password::Passwords;
+use jobs::Ledger;
 use jobs::ingest::Ingest;
 use metrics_exporter_prometheus::PrometheusHandle;
 use std::net::IpAddr;
@@ -15,6 +16,8 @@ pub struct App {
     pub ctx: Context,
     /// Stores deliveries.
     pub ingest: Ingest,
+    /// Takes jobs, and tells when they are done.
+    pub ledger: Ledger,
     /// Hashes passwords.
     pub passwords: Passwords,
     /// Makes list cursors.

@@ -20,6 +20,8 @@ pub enum Actor {
     CommandLine,
     /// A job.
     Job(Uuid),
+    /// Meta, by a signed request.
+    Meta,
 }
 
 impl fmt::Display for Actor {
@@ -29,6 +31,7 @@ impl fmt::Display for Actor {
             Self::ApiKey(id) => f.write_str(&IdKind::ApiKey.show(*id)),
             Self::CommandLine => f.write_str("command line"),
             Self::Job(id) => f.write_str(&IdKind::Job.show(*id)),
+            Self::Meta => f.write_str("Meta"),
         }
     }
 }

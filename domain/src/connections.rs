@@ -1,13 +1,24 @@
-//! Connected accounts: reading them and opening their tokens. Creating one, fitting them to a plan and the automatic reply
-//! have files of their own beside this one.
+//! Connected accounts: reading them and opening their tokens. What happens to them, from connecting to letting go, has a file
+//! for each act beside this one.
 
 mod auto_reply;
 mod create;
+mod disconnect;
+mod health;
+mod place;
 mod plan_fit;
+mod subscription;
+mod token;
 
 pub use auto_reply::{AutoReply, AutoReplyError, set_auto_reply};
-pub use create::{ConnectError, NewConnection, create};
+pub use create::{ConnectError, NewConnection, connect, create};
+pub(crate) use disconnect::let_go;
+pub use disconnect::{Disconnected, disconnect, sharing, wipe_token};
+pub use health::{needs_reconnect, restricted};
+pub use place::room_for;
 pub use plan_fit::{Fitted, fit_to_plan};
+pub use subscription::{subscription_seen, to_check};
+pub use token::{NotNow, Position, StoreError, ending, may_refresh, store};
 
 use crate::context::Context;
 use crate::id::OrganizationId;

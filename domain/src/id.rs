@@ -25,6 +25,8 @@ pub enum IdKind {
     Delivery,
     /// `key_…`
     ApiKey,
+    /// `ntf_…`
+    Notification,
 }
 
 impl IdKind {
@@ -39,6 +41,7 @@ impl IdKind {
             Self::Job => "job",
             Self::Delivery => "dlv",
             Self::ApiKey => "key",
+            Self::Notification => "ntf",
         }
     }
 

@@ -2,7 +2,6 @@
 //! and what the world tells us (`sent`, with Meta's id) is written by whoever learns it.
 
 use crate::clock::Millis;
-use crate::db::Tx;
 use crate::id::new_id;
 use crate::inbox::threads::window_closes_at;
 use crate::inbox::{by_words, catch_up, lock, refresh};
@@ -240,40 +239,4 @@ async fn give_back(
     };
     message::Entity::insert(foreign.into_active_model()).exec_without_returning(db).await?;
     Ok(())
-}
-
-/// The account's token does not work any more: sending waits, messages keep arriving. True when this is news.
-pub async fn needs_reconnect(
-    tx: &Tx,
-    connection: &connection::Model,
-    reason: &str,
-    now: Millis,
-) -> Result<bool, DbErr> {
-    change_status(tx, connection, &["active"], "needs_reconnect", reason, now).await
-}
-
-/// Meta has restricted the account. True when this is news.
-pub async fn restricted(tx: &Tx, connection: &connection::Model, reason: &str, now: Millis) -> Result<bool, DbErr> {
-    change_status(tx, connection, &["active", "needs_reconnect"], "restricted", reason, now).await
-}
-
-async fn change_status(
-    tx: &Tx,
-    connection: &connection::Model,
-    from: &[&str],
-    to: &str,
-    reason: &str,
-    now: Millis,
-) -> Result<bool, DbErr> {
-    let changed = connection::Entity::update_many()
-        .col_expr(connection::Column::Status, Expr::value(to))
-        .col_expr(connection::Column::StatusReason, Expr::value(Some(reason)))
-        .col_expr(connection::Column::UpdatedAt, Expr::value(now))
-        .filter(connection::Column::Id.eq(connection.id))
-        // A late answer to an older token says nothing of the one that replaced it.
-        .filter(connection::Column::TokenVersion.eq(connection.token_version))
-        .filter(connection::Column::Status.is_in(from.iter().copied()))
-        .exec(tx.conn())
-        .await?;
-    Ok(changed.rows_affected == 1)
 }

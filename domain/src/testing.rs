@@ -29,6 +29,11 @@ pub fn a_connection() -> connection::Model {
         created_at: 0,
         updated_at: 0,
         disconnected_at: None,
+        subscribed_at: None,
+        subscription_checked_at: None,
+        status_changed_at: None,
+        status_before: None,
+        picture_url: None,
     }
 }
 

@@ -5,8 +5,11 @@ use aes_gcm::aead::{Aead, Key, KeyInit, Payload};
 use aes_gcm::{Aes256Gcm, Nonce};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use hmac::{Hmac, Mac};
 use secrecy::{ExposeSecret, SecretBox, SecretString};
+use sha2::Sha256;
 use std::fmt;
+use subtle::ConstantTimeEq;
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
@@ -129,6 +132,43 @@ impl Vault {
         let text = std::str::from_utf8(&plain).map_err(|_| VaultError::Refused)?;
         Ok(SecretString::from(text.to_owned()))
     }
+
+    /// The id of the key that seals.
+    pub fn sealing_key(&self) -> &str {
+        self.keys.first().map_or("", |key| &key.id)
+    }
+
+    /// The id of the key a value is sealed with, if it is an envelope of ours.
+    pub fn key_of(sealed: &str) -> Option<&str> {
+        let mut parts = sealed.split('.');
+        (parts.next() == Some(VERSION)).then(|| parts.next()).flatten()
+    }
+
+    /// Signs a message for one purpose with the first key; returns the key's id with the mark.
+    pub fn sign(&self, purpose: &str, message: &[u8]) -> Result<(&str, [u8; 32]), VaultError> {
+        let key = self.keys.first().ok_or(VaultError::NoKey)?;
+        Ok((&key.id, mark(key, purpose, message)))
+    }
+
+    /// True when the key of this id made the mark; compared in constant time.
+    pub fn verify(&self, purpose: &str, key_id: &str, message: &[u8], claimed: &[u8]) -> bool {
+        let key = self.keys.iter().find(|key| key.id == key_id);
+        key.is_some_and(|key| bool::from(mark(key, purpose, message).as_slice().ct_eq(claimed)))
+    }
+}
+
+/// HMAC-SHA256 under a key of its own for each purpose, so that no key both seals and signs.
+fn mark(key: &VaultKey, purpose: &str, message: &[u8]) -> [u8; 32] {
+    let own = Zeroizing::new(hmac(key.key.expose_secret(), purpose.as_bytes()));
+    hmac(own.as_ref(), message)
+}
+
+fn hmac(key: &[u8], message: &[u8]) -> [u8; 32] {
+    match Hmac::<Sha256>::new_from_slice(key) {
+        Ok(mac) => mac.chain_update(message).finalize().into_bytes().into(),
+        // HMAC takes keys of any length (RFC 2104), so the constructor has no failing case.
+        Err(_) => unreachable!("HMAC takes keys of any length"),
+    }
 }
 
 fn cipher(key: &VaultKey) -> Aes256Gcm {
@@ -186,6 +226,23 @@ mod tests {
                 assert!(vault.open(place(1), &changed).is_err(), "position {at}");
             }
         }
+    }
+
+    #[test]
+    fn a_mark_is_of_one_key_one_purpose_and_one_message() {
+        let vault = vault(&[("new", 2), ("old", 1)]);
+        let (id, mark) = vault.sign("state", b"hello").unwrap();
+        assert_eq!(id, "new");
+        assert!(vault.verify("state", "new", b"hello", &mark));
+        for (purpose, id, message) in [("other", "new", "hello"), ("state", "old", "hello"), ("state", "new", "hullo")]
+        {
+            assert!(!vault.verify(purpose, id, message.as_bytes(), &mark), "{purpose} {id} {message}");
+        }
+        assert!(
+            !vault.verify("state", "none", b"hello", &mark) && !vault.verify("state", "new", b"hello", &mark[..31])
+        );
+        assert_eq!(Vault::key_of("v1.k1.AA.BB"), Some("k1"));
+        assert_eq!(Vault::key_of("v2.k1.AA.BB"), None);
     }
 
     #[test]

@@ -55,6 +55,16 @@ pub struct Model {
     pub updated_at: i64,
     /// Set with status `disconnected`.
     pub disconnected_at: Option<i64>,
+    /// When its webhooks were last switched on by us.
+    pub subscribed_at: Option<i64>,
+    /// When they were last seen to be on.
+    pub subscription_checked_at: Option<i64>,
+    /// When `status` last changed.
+    pub status_changed_at: Option<i64>,
+    /// What `status` was before it became `over_plan`, and will be again.
+    pub status_before: Option<String>,
+    /// An address of Meta that expires.
+    pub picture_url: Option<String>,
 }
 
 /// No relation is declared: queries name what they join.

@@ -2,6 +2,7 @@
 
 pub mod api_key;
 pub mod audit_entry;
+pub mod connect_flow;
 pub mod connection;
 pub mod contact;
 pub mod conversation;
@@ -12,6 +13,8 @@ pub mod job;
 pub mod job_attempt;
 pub mod message;
 pub mod message_mark;
+pub mod meta_callback;
+pub mod notification;
 pub mod organization;
 pub mod plan;
 pub mod plan_slot;
@@ -19,6 +22,7 @@ pub mod queue;
 pub mod schedule;
 pub mod session;
 pub mod sign_in_failure;
+pub mod tombstone;
 pub mod usage_counter;
 pub mod user;
 pub mod worker;

@@ -13,6 +13,7 @@ mod m0004_deliveries;
 mod m0005_jobs;
 mod m0006_operations;
 mod m0007_many_processes;
+mod m0008_connecting;
 
 /// Applies and reverts the changes in order.
 pub struct Migrator;
@@ -28,6 +29,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0005_jobs::Migration),
             Box::new(m0006_operations::Migration),
             Box::new(m0007_many_processes::Migration),
+            Box::new(m0008_connecting::Migration),
         ]
     }
 }

@@ -1,6 +1,7 @@
 //! Who calls: a signed-in person, a program of an organization, or an operator. Three schemes, and none opens another's
 //! doors; each is an extractor, so a route that forgot to ask does not get a caller to work with.
 
+pub mod browser;
 pub mod cookie;
 pub mod operator;
 pub mod origin;

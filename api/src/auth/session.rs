@@ -31,7 +31,8 @@ impl Session {
         Actor::User(self.signed_in.user.id)
     }
 
-    pub(super) async fn of(request: &Request) -> Result<Self, Problem> {
+    /// The session of a request, for routes that answer nobody with a problem.
+    pub async fn of(request: &Request) -> Result<Self, Problem> {
         let app = app(request)?;
         let token = cookie::read(request, app.secure).ok_or_else(|| refused("no_session"))?;
         let signed_in = sessions::find(&app.ctx, &token).await?.ok_or_else(|| refused("session"))?;

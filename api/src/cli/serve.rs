@@ -83,6 +83,7 @@ pub(super) async fn answer(
     let app = App {
         ctx: ctx.clone(),
         ingest: ledger.ingest(),
+        ledger: ledger.clone(),
         passwords: Passwords::new(HASHES_AT_ONCE)?,
         cursors: Cursors::new(edge.cursor_key),
         origin: edge.origin,

@@ -48,10 +48,38 @@ pub enum Code {
     RequestTimeout,
     /// The address signs in already.
     EmailTaken,
+    /// The person did not consent at Meta.
+    AccessDenied,
+    /// The login's state is not ours, or not of this person, session or browser.
+    StateInvalid,
+    /// The login took longer than ten minutes.
+    StateExpired,
+    /// Meta did not take the login's code.
+    CodeInvalid,
+    /// The login's code had expired.
+    CodeExpired,
+    /// The login reaches no account that can be connected.
+    NoAccounts,
+    /// The person did not allow everything that is needed.
+    MissingPermissions,
+    /// Meta does not accept our app's settings.
+    AppMisconfigured,
+    /// Meta did not answer in time.
+    MetaUnavailable,
+    /// The login's jobs are not done.
+    LoginPending,
+    /// Another organization has the account.
+    AccountConnectedElsewhere,
+    /// The handle of a login is over, used, or somebody else's.
+    ConnectTokenInvalid,
     /// Over 1 MiB.
     PayloadTooLarge,
     /// Not JSON, or compressed.
     UnsupportedMediaType,
+    /// An account that the login did not find.
+    UnknownAccount,
+    /// A signed request of Meta that is not one.
+    InvalidSignedRequest,
     /// A template that does not exist.
     UnknownTemplate,
     /// No AI model is configured.
@@ -60,6 +88,8 @@ pub enum Code {
     TooManyRequests,
     /// Our fault.
     Internal,
+    /// The operator has not set an app for this login.
+    LoginNotConfigured,
     /// The database or a pool is not available now.
     Unavailable,
 }
@@ -160,6 +190,78 @@ impl Code {
             "Already registered",
             "Somebody already signs in with this e-mail address.",
         ),
+        (
+            Self::AccessDenied,
+            "access_denied",
+            409,
+            "Not allowed at Meta",
+            "The login at Meta was cancelled; nothing was connected.",
+        ),
+        (
+            Self::StateInvalid,
+            "state_invalid",
+            409,
+            "Login not recognized",
+            "This login does not belong to this browser or was used already; please start again.",
+        ),
+        (Self::StateExpired, "state_expired", 409, "Login too old", "The login took too long; please start again."),
+        (
+            Self::CodeInvalid,
+            "code_invalid",
+            409,
+            "Login not completed",
+            "Meta did not complete the login; please start again.",
+        ),
+        (Self::CodeExpired, "code_expired", 409, "Login too old", "The login took too long; please start again."),
+        (
+            Self::NoAccounts,
+            "no_accounts",
+            409,
+            "No account found",
+            "Meta shows no account that can be connected with this login.",
+        ),
+        (
+            Self::MissingPermissions,
+            "missing_permissions",
+            409,
+            "Permissions missing",
+            "Please connect again and allow everything that is asked for.",
+        ),
+        (
+            Self::AppMisconfigured,
+            "app_misconfigured",
+            409,
+            "Set up wrongly",
+            "Meta does not accept this service's settings; please tell the operator.",
+        ),
+        (
+            Self::MetaUnavailable,
+            "meta_unavailable",
+            409,
+            "Meta not available",
+            "Meta could not be reached; please try again in a few minutes.",
+        ),
+        (
+            Self::LoginPending,
+            "login_pending",
+            409,
+            "Not ready yet",
+            "The accounts are still being fetched from Meta; please try again in a moment.",
+        ),
+        (
+            Self::AccountConnectedElsewhere,
+            "account_connected_elsewhere",
+            409,
+            "Connected elsewhere",
+            "This account is already connected elsewhere; disconnect it there first.",
+        ),
+        (
+            Self::ConnectTokenInvalid,
+            "connect_token_invalid",
+            410,
+            "Login over",
+            "This link to Meta has been used or has expired; please connect again.",
+        ),
         (Self::PayloadTooLarge, "payload_too_large", 413, "Too large", "The body of the request is larger than 1 MiB."),
         (
             Self::UnsupportedMediaType,
@@ -167,6 +269,20 @@ impl Code {
             415,
             "Not supported",
             "Please send application/json without Content-Encoding.",
+        ),
+        (
+            Self::UnknownAccount,
+            "unknown_account",
+            422,
+            "Unknown account",
+            "One of the chosen accounts is not among those that Meta offered.",
+        ),
+        (
+            Self::InvalidSignedRequest,
+            "invalid_signed_request",
+            400,
+            "Bad signature",
+            "The signed request is missing, malformed or not signed with the app's secret.",
         ),
         (Self::UnknownTemplate, "unknown_template", 422, "Unknown template", "There is no such template."),
         (
@@ -185,6 +301,13 @@ impl Code {
         ),
         (Self::Internal, "internal", 500, "Our mistake", "Something went wrong on our side; it has been noted."),
         (
+            Self::LoginNotConfigured,
+            "login_not_configured",
+            503,
+            "Login not set up",
+            "The operator has not set up an app for this login.",
+        ),
+        (
             Self::Unavailable,
             "unavailable",
             503,
@@ -192,6 +315,11 @@ impl Code {
             "The service is not available at this moment; please try again.",
         ),
     ];
+
+    /// The code of this name.
+    pub fn of(name: &str) -> Option<Self> {
+        Self::TABLE.iter().find(|row| row.1 == name).map(|row| row.0)
+    }
 
     fn row(self) -> (&'static str, u16, &'static str, &'static str) {
         // The table has every variant (tested); the fallback keeps this total without a panic.

@@ -4,6 +4,7 @@
 use super::{Code, Problem};
 use crate::cursor::LIMIT_FORM;
 use domain::api_keys::ApiKeyError;
+use domain::connect::{FlowError, StateError};
 use domain::connections::AutoReplyError;
 use domain::db::is_unavailable;
 use domain::organizations::OrganizationError;
@@ -35,6 +36,19 @@ impl From<PlanRefusal> for Problem {
             PlanRefusal::SubscriptionInactive => Self::with(Code::SubscriptionInactive, detail),
             PlanRefusal::PlanRequired { needed, .. } => Self::with(Code::PlanRequired, detail).required_plan(needed),
             PlanRefusal::PlanLimit { needed, .. } => Self::with(Code::PlanLimit, detail).required_plan(needed),
+        }
+    }
+}
+
+impl From<FlowError> for Problem {
+    fn from(error: FlowError) -> Self {
+        match error {
+            FlowError::Plan(refusal) => refusal.into(),
+            FlowError::State(StateError::Expired) => Self::new(Code::StateExpired),
+            FlowError::State(StateError::Invalid) | FlowError::Overtaken => Self::new(Code::StateInvalid),
+            FlowError::UnknownOrganization => Self::new(Code::NotFound),
+            FlowError::Vault(error) => Self::internal(&error),
+            FlowError::Db(error) => error.into(),
         }
     }
 }

@@ -21,13 +21,14 @@ pub struct Problem {
     detail: Option<String>,
     retry_after: Option<i64>,
     required_plan: Option<String>,
+    status: Option<http::StatusCode>,
     closing: bool,
 }
 
 impl Problem {
     /// With the code's own sentence.
     pub fn new(code: Code) -> Self {
-        Self { code, detail: None, retry_after: None, required_plan: None, closing: false }
+        Self { code, detail: None, retry_after: None, required_plan: None, status: None, closing: false }
     }
 
     /// With a sentence of its own, which must hold nothing internal.
@@ -56,9 +57,25 @@ impl Problem {
         self
     }
 
+    /// Answers 409 instead of the code's own status: what is told is how something asked for earlier ended.
+    #[must_use]
+    pub fn as_conflict(mut self) -> Self {
+        self.status = Some(http::StatusCode::CONFLICT);
+        self
+    }
+
+    fn http_status(&self) -> http::StatusCode {
+        self.status.unwrap_or(self.code.status())
+    }
+
     /// Its code.
     pub fn code(&self) -> Code {
         self.code
+    }
+
+    /// The sentence.
+    pub fn detail(&self) -> &str {
+        self.detail.as_deref().unwrap_or(self.code.detail())
     }
 
     /// Logs what happened inside and answers with nothing of it.
@@ -71,9 +88,9 @@ impl Problem {
         let mut body = json!({
             "type": format!("urn:retail-assist:problem:{}", self.code.name()),
             "title": self.code.title(),
-            "status": self.code.status().as_u16(),
+            "status": self.http_status().as_u16(),
             "code": self.code.name(),
-            "detail": self.detail.as_deref().unwrap_or(self.code.detail()),
+            "detail": self.detail(),
         });
         if let Some(plan) = &self.required_plan {
             body["requiredPlan"] = json!(plan);
@@ -87,7 +104,7 @@ impl Problem {
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.code.name(), self.detail.as_deref().unwrap_or(self.code.detail()))
+        write!(f, "{}: {}", self.code.name(), self.detail())
     }
 }
 
@@ -95,7 +112,7 @@ impl std::error::Error for Problem {}
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let mut response = Response::builder().status(self.code.status()).body(self.body().to_string());
+        let mut response = Response::builder().status(self.http_status()).body(self.body().to_string());
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         if let Some(seconds) = self.retry_after {
@@ -110,7 +127,7 @@ impl IntoResponse for Problem {
 
 impl ResponseError for Problem {
     fn status(&self) -> http::StatusCode {
-        self.code.status()
+        self.http_status()
     }
 
     fn as_response(&self) -> Response {

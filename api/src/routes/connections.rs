@@ -1,19 +1,20 @@
-//! Connected accounts: listing them and their automatic reply.
+//! Connected accounts: listing them, letting one go, and their automatic reply.
 
 use super::Tag;
 use super::body::Sent;
 use crate::app::App;
-use crate::auth::Shop;
+use crate::auth::{Session, Shop};
 use crate::problem::{Code, Problem};
 use domain::api_keys::Scope;
 use domain::clock::rfc3339;
-use domain::connections::{self, AutoReply};
+use domain::connections::{self, AutoReply, Disconnected};
 use domain::id::IdKind;
 use entities::connection;
+use jobs::jobs::accounts_disconnect;
 use poem::web::Data;
 use poem_openapi::param::Path;
 use poem_openapi::payload::Json;
-use poem_openapi::{Enum, Object, OpenApi};
+use poem_openapi::{ApiResponse, Enum, Object, OpenApi};
 use std::sync::Arc;
 use uuid::Uuid;
 
@@ -49,7 +50,7 @@ struct AutoReplyChange {
 /// The automatic reply as it is.
 #[derive(Object)]
 #[oai(rename = "AutoReply", rename_all = "camelCase")]
-struct ShownAutoReply {
+pub(super) struct ShownAutoReply {
     /// `off`, `template` or `ai`.
     mode: String,
     text: Option<String>,
@@ -60,7 +61,7 @@ struct ShownAutoReply {
 /// A connected account.
 #[derive(Object)]
 #[oai(rename_all = "camelCase")]
-struct Connection {
+pub(super) struct Connection {
     /// `con_…`
     id: String,
     /// `instagram` or `facebook`.
@@ -77,6 +78,10 @@ struct Connection {
     scopes: Vec<String>,
     last_webhook_at: Option<String>,
     auto_reply: ShownAutoReply,
+    /// An address of Meta that expires.
+    picture_url: Option<String>,
+    /// When its webhooks were last seen to be on at Meta.
+    subscription_checked_at: Option<String>,
     created_at: String,
 }
 
@@ -85,6 +90,13 @@ struct Connection {
 struct ConnectionList {
     items: Vec<Connection>,
     next_cursor: Option<String>,
+}
+
+#[derive(ApiResponse)]
+enum Gone {
+    /// It is disconnected.
+    #[oai(status = 204)]
+    NoContent,
 }
 
 #[OpenApi(prefix_path = "/api/meta/connections", tag = "Tag::Connections")]
@@ -103,6 +115,23 @@ impl ConnectionRoutes {
         shop.require(Scope::ConnectionsRead)?;
         let found = connections::find(app.ctx.db.read(), shop.organization(), parse(&id)?).await?;
         found.map(|row| Json(shown(row))).ok_or(Problem::new(Code::NotFound))
+    }
+
+    /// Disconnect an account: its place is free at once, and Meta is told by a job. Conversations stay.
+    #[oai(path = "/:id", method = "delete", operation_id = "deleteConnection")]
+    async fn delete(&self, app: Data<&Arc<App>>, session: Session, id: Path<String>) -> Result<Gone, Problem> {
+        let id = parse(&id)?;
+        let mut tx = app.ctx.db.begin().await?;
+        let done = connections::disconnect(&tx, &app.ctx, session.actor(), session.organization, id).await?;
+        match done {
+            Disconnected::Unknown => return Err(Problem::new(Code::NotFound)),
+            Disconnected::Before => {}
+            Disconnected::Now(row) => {
+                app.ledger.enqueue(&mut tx, vec![accounts_disconnect::job(&row)]).await?;
+            }
+        }
+        tx.commit().await?;
+        Ok(Gone::NoContent)
     }
 
     /// Turn the automatic reply on or off. A key needs the scope `inbox:write`.
@@ -139,7 +168,7 @@ fn wanted(change: AutoReplyChange) -> Result<AutoReply, Problem> {
     }
 }
 
-fn shown(row: connection::Model) -> Connection {
+pub(super) fn shown(row: connection::Model) -> Connection {
     Connection {
         id: IdKind::Connection.show(row.id),
         platform: row.platform,
@@ -157,6 +186,8 @@ fn shown(row: connection::Model) -> Connection {
             template_id: row.auto_reply_template_id.map(|id| format!("tpl_{}", id.simple())),
             instructions: row.auto_reply_instructions,
         },
+        picture_url: row.picture_url,
+        subscription_checked_at: row.subscription_checked_at.map(rfc3339),
         created_at: rfc3339(row.created_at),
     }
 }

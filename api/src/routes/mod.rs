@@ -10,6 +10,8 @@ pub mod document;
 pub mod figures;
 pub mod health;
 pub mod messages;
+pub mod meta;
+pub mod notifications;
 pub mod plans;
 pub mod webhooks;
 
@@ -39,9 +41,14 @@ pub type Routes = (
     auth::AuthRoutes,
     plans::PlanRoutes,
     audit::AuditRoutes,
+    meta::StartRoutes,
+    meta::CallbackRoutes,
+    meta::ChooseRoutes,
     connections::ConnectionRoutes,
+    notifications::NotificationRoutes,
     conversations::ConversationRoutes,
     webhooks::WebhookRoutes,
+    meta::RemovalRoutes,
     admin::deliveries::DeliveryRoutes,
     admin::jobs::JobRoutes,
     admin::queues::QueueRoutes,
@@ -55,9 +62,14 @@ pub fn service() -> OpenApiService<Routes, ()> {
         auth::AuthRoutes,
         plans::PlanRoutes,
         audit::AuditRoutes,
+        meta::StartRoutes,
+        meta::CallbackRoutes,
+        meta::ChooseRoutes,
         connections::ConnectionRoutes,
+        notifications::NotificationRoutes,
         conversations::ConversationRoutes,
         webhooks::WebhookRoutes,
+        meta::RemovalRoutes,
         admin::deliveries::DeliveryRoutes,
         admin::jobs::JobRoutes,
         admin::queues::QueueRoutes,

@@ -7,9 +7,12 @@ pub mod table;
 pub mod value;
 
 use crate::telemetry::log;
+use domain::clock::{DAY, Millis};
+use domain::settings::Mail;
 use domain::vault::{Vault, VaultKey};
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use jobs::LedgerSettings;
+use meta::Login;
 use meta::signature::AppSecrets;
 use problem::Problems;
 use secrecy::{SecretBox, SecretString};
@@ -93,11 +96,6 @@ impl Settings {
         };
         one_of(source, "INSTAGRAM_LOGIN", &["instagram", "facebook"], p);
         one_of(source, "LOG_FORMAT", &["pretty", "json"], p);
-        for name in ["META_REDIRECT_URI", "META_REDIRECT_INSTAGRAM_URI"] {
-            if source.is_set(name) {
-                base_url(source, name, p);
-            }
-        }
         if problems.is_empty() { Ok(settings) } else { Err(problems) }
     }
 
@@ -191,7 +189,49 @@ fn domain_settings(source: &Source, public_url: &str, need: Need, p: &mut Proble
         webhook_verify_token: source.secret("META_WEBHOOK_VERIFY_TOKEN"),
         instagram_webhook_secrets: AppSecrets::new(instagram),
         facebook_webhook_secrets: AppSecrets::new(meta),
+        instagram_login: match source.get("INSTAGRAM_LOGIN") {
+            Some("facebook") => Login::Facebook,
+            _ => Login::Instagram,
+        },
+        redirect_uri: redirect_uri(source, "META_REDIRECT_URI", public_url, p),
+        redirect_instagram_uri: redirect_uri(source, "META_REDIRECT_INSTAGRAM_URI", public_url, p),
+        refresh_ahead: refresh_ahead(source, p),
+        mail: mail(source, p),
     }
+}
+
+/// Byte for byte what is registered at Meta, so nothing is added to it or taken away.
+fn redirect_uri(source: &Source, name: &str, public_url: &str, p: &mut Problems) -> String {
+    let text = source.get(name).unwrap_or_default().replace("{PUBLIC_URL}", public_url);
+    if source.is_set(name)
+        && let Err(form) = value::base_url(&text)
+    {
+        p.add(name, form);
+    }
+    text
+}
+
+/// A day's run must see each token at least once while it can still be refreshed, and never one that is new.
+fn refresh_ahead(source: &Source, p: &mut Problems) -> Millis {
+    const NAME: &str = "REFRESH_AHEAD";
+    let ahead = Millis::try_from(duration(source, NAME, Duration::from_secs(7 * 86_400), p).as_millis());
+    let ahead = ahead.unwrap_or(Millis::MAX);
+    if !(2 * DAY..=50 * DAY).contains(&ahead) {
+        p.add(NAME, "must be from 2d to 50d");
+    }
+    ahead
+}
+
+fn mail(source: &Source, p: &mut Problems) -> Option<Mail> {
+    let url = source.get("SMTP_URL").filter(|url| !url.is_empty())?;
+    if !["smtp://", "smtps://"].iter().any(|scheme| url.starts_with(scheme)) {
+        p.add("SMTP_URL", "must look like smtps://user:password@host:465 or smtp://host:25");
+    }
+    let from = source.get("MAIL_FROM").unwrap_or_default();
+    if !from.contains('@') {
+        p.add("MAIL_FROM", "must be the sender's address when SMTP_URL is set");
+    }
+    Some(Mail { url: SecretString::from(url), from: from.to_owned() })
 }
 
 /// Whether there is such a plan, only the database knows; what cannot be one is told with the rest.
@@ -238,7 +278,9 @@ fn meta_settings(source: &Source, p: &mut Problems) -> meta::client::Settings {
         instagram_api_url: base_url(source, "INSTAGRAM_API_URL", p),
         instagram_graph_url: base_url(source, "INSTAGRAM_GRAPH_URL", p),
         graph_version: graph_version.to_owned(),
+        meta_app_id: source.get("META_APP_ID").map(str::to_owned),
         meta_app_secret: source.secret("META_APP_SECRET"),
+        instagram_app_id: source.get("INSTAGRAM_APP_ID").map(str::to_owned),
         instagram_app_secret: source.secret("INSTAGRAM_APP_SECRET"),
         ..meta::client::Settings::default()
     }

@@ -22,6 +22,8 @@ pub async fn connect(world: &World, organization: OrganizationId, external_id: &
         username: Some("account".to_owned()),
         scopes: vec!["instagram_business_basic".to_owned()],
         token: "IGAA-geheim".to_owned().into(),
+        picture_url: None,
+        token_issued_at: None,
         token_expires_at: None,
     };
     let tx = world.ctx.db.begin().await.unwrap();

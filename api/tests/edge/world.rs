@@ -78,6 +78,7 @@ impl World {
             webhook_verify_token: Some("verify me".into()),
             instagram_webhook_secrets: AppSecrets::new(vec!["instagram".into(), "former".into(), "meta".into()]),
             facebook_webhook_secrets: AppSecrets::new(vec!["meta".into()]),
+            ..Settings::default()
         };
         let ctx = Context {
             db,
@@ -95,6 +96,7 @@ impl World {
         let app = App {
             ctx: ctx.clone(),
             ingest: ledger.ingest(),
+            ledger: ledger.clone(),
             passwords: Passwords::new(2).unwrap(),
             cursors: Cursors::new(SecretBox::new(Box::new([9; 32]))),
             origin: like.origin.to_owned(),

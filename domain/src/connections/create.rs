@@ -1,21 +1,22 @@
 //! Connecting an account: plan, place and owner are checked under the organization's lock, and two unique keys stand behind
-//! the checks, so that no race can connect one account too many or to two owners.
+//! the checks, so that no race can connect one account too many or to two owners. An account that the organization had before
+//! comes back with its conversations.
 
-use super::{LoginRoute, Platform, token_place};
+use super::place::{allowed, free_place};
+use super::{LoginRoute, token_place};
 use crate::audit::{self, Actor, Entry};
 use crate::clock::Millis;
 use crate::context::Context;
 use crate::db::{Tx, is_unique_violation};
 use crate::id::{IdKind, OrganizationId, new_id};
-use crate::organizations;
-use crate::plans::{self, Entitled, PlanRefusal};
+use crate::plans::{Entitled, PlanRefusal};
 use crate::vault::VaultError;
+use crate::{organizations, removal};
 use entities::connection::{ActiveModel, Column, Entity, Model};
-use entities::{plan, plan_slot};
-use sea_orm::{ColumnTrait, DbErr, EntityTrait, QueryFilter, QueryOrder};
+use entities::plan_slot;
+use sea_orm::{ActiveModelTrait as _, ColumnTrait, DbErr, EntityTrait, IntoActiveModel as _, QueryFilter, QueryOrder};
 use secrecy::SecretString;
 use serde_json::json;
-use uuid::Uuid;
 
 /// An account to connect.
 #[derive(Debug)]
@@ -36,10 +37,14 @@ pub struct NewConnection {
     pub name: String,
     /// Without `@`.
     pub username: Option<String>,
+    /// An address of Meta that expires.
+    pub picture_url: Option<String>,
     /// Granted scopes.
     pub scopes: Vec<String>,
     /// The account's token.
     pub token: SecretString,
+    /// When Meta issued it, by our clock; `None`: now.
+    pub token_issued_at: Option<Millis>,
     /// `None`: does not expire.
     pub token_expires_at: Option<Millis>,
 }
@@ -70,34 +75,138 @@ pub enum ConnectError {
     Db(#[from] DbErr),
 }
 
-/// Connects an account and takes the lowest free place under the plan. Deliveries that came for the account before it had an
-/// owner are routed by the caller, in the same transaction: the ledger of jobs is not known here.
+/// Connects an account that the organization does not have, and takes the lowest free place under the plan. Deliveries that
+/// came for the account before it had an owner are routed by the caller, in the same transaction: the ledger of jobs is not
+/// known here.
 pub async fn create(tx: &Tx, ctx: &Context, new: NewConnection) -> Result<Model, ConnectError> {
     check(&new)?;
     organizations::lock(tx, new.organization).await?;
-    let entitled = Entitled::load(tx.conn(), new.organization).await?.ok_or(ConnectError::UnknownOrganization)?;
-    let platform = new.login_route.platform();
-    check_owner(tx, &new, platform).await?;
-    let slot = free_slot(tx, &entitled, new.organization, platform).await?;
+    match owner(tx, &new).await? {
+        None => place(tx, ctx, new).await,
+        Some(_) => Err(ConnectError::AlreadyConnected),
+    }
+}
 
+/// Connects an account; one that the organization has keeps its place, and gets the new token.
+pub async fn connect(tx: &Tx, ctx: &Context, new: NewConnection) -> Result<Model, ConnectError> {
+    check(&new)?;
+    organizations::lock(tx, new.organization).await?;
+    match owner(tx, &new).await? {
+        None => place(tx, ctx, new).await,
+        Some(row) => reconnect(tx, ctx, row, new).await,
+    }
+}
+
+/// The organization's own row of this account; an error when another organization has it.
+async fn owner(tx: &Tx, new: &NewConnection) -> Result<Option<Model>, ConnectError> {
+    let owner = Entity::find()
+        .filter(Column::Platform.eq(new.login_route.platform().as_str()))
+        .filter(Column::ExternalId.eq(&new.external_id))
+        .filter(Column::Status.ne("disconnected"))
+        .one(tx.conn())
+        .await?;
+    match owner {
+        Some(row) if row.organization_id != new.organization.0 => Err(ConnectError::AccountConnectedElsewhere),
+        found => Ok(found),
+    }
+}
+
+/// Gives the account a place: as a new connection, or as the one it was before it was disconnected.
+async fn place(tx: &Tx, ctx: &Context, new: NewConnection) -> Result<Model, ConnectError> {
+    let platform = new.login_route.platform();
+    let entitled = Entitled::load(tx.conn(), new.organization).await?.ok_or(ConnectError::UnknownOrganization)?;
+    let slot = free_place(tx.conn(), &entitled, platform).await?;
+    let former = Entity::find()
+        .filter(Column::OrganizationId.eq(new.organization.0))
+        .filter(Column::Platform.eq(platform.as_str()))
+        .filter(Column::ExternalId.eq(&new.external_id))
+        .filter(Column::Status.eq("disconnected"))
+        .order_by_desc(Column::DisconnectedAt)
+        .one(tx.conn())
+        .await?;
+    let (actor, now) = (new.actor, ctx.now());
+    let before = former.clone().unwrap_or_else(|| blank(&new, now));
+    // A row that comes back counts as the newest: a downgrade takes the newest first.
+    let mut row = Model { created_at: now, status: "active".to_owned(), disconnected_at: None, ..before };
+    renew(ctx, &mut row, new)?;
+    let written = match &former {
+        Some(_) => Entity::update(whole(&row)).exec_without_returning(tx.conn()).await.map(|_| ()),
+        None => Entity::insert(ActiveModel::from(row.clone())).exec_without_returning(tx.conn()).await.map(|_| ()),
+    };
+    match written {
+        Ok(()) => {}
+        // Somebody else connected it between our look and our write.
+        Err(error) if is_unique_violation(&error) => return Err(ConnectError::AccountConnectedElsewhere),
+        Err(error) => return Err(error.into()),
+    }
+    let taken = plan_slot::Model { organization_id: row.organization_id, slot, connection_id: row.id };
+    plan_slot::Entity::insert(plan_slot::ActiveModel::from(taken)).exec_without_returning(tx.conn()).await?;
+    // Whoever connects an account again wants its messages again.
+    removal::lift(tx.conn(), platform, &row.external_id).await?;
+    let details = json!({ "platform": row.platform, "externalId": row.external_id, "slot": slot });
+    audited(tx, now, actor, "connection.created", &row, details).await?;
+    Ok(row)
+}
+
+/// A new token for an account that is connected: it keeps its place, and one that is over plan stays so.
+async fn reconnect(tx: &Tx, ctx: &Context, row: Model, new: NewConnection) -> Result<Model, ConnectError> {
+    let entitled = Entitled::load(tx.conn(), new.organization).await?.ok_or(ConnectError::UnknownOrganization)?;
+    allowed(tx.conn(), &entitled, new.login_route.platform()).await?;
+    let (actor, before) = (new.actor, row.status.clone());
+    let (status, status_before) = match before.as_str() {
+        "over_plan" => ("over_plan", Some("active".to_owned())),
+        _ => ("active", None),
+    };
+    let reason = row.status_reason.clone().filter(|_| before == "over_plan");
+    let mut row = Model { status: status.to_owned(), status_before, ..row };
+    renew(ctx, &mut row, new)?;
+    row.status_reason = reason;
+    Entity::update(whole(&row)).exec_without_returning(tx.conn()).await?;
+    let details = json!({ "platform": row.platform, "externalId": row.external_id, "from": before });
+    audited(tx, ctx.now(), actor, "connection.reconnected", &row, details).await?;
+    Ok(row)
+}
+
+/// What a login says of an account goes into its row, the token sealed as the next version.
+fn renew(ctx: &Context, row: &mut Model, new: NewConnection) -> Result<(), VaultError> {
     let now = ctx.now();
-    let mut row = Model {
+    row.login_route = new.login_route.as_str().to_owned();
+    row.app_scoped_id = new.app_scoped_id;
+    row.page_id = new.page_id;
+    row.name = new.name;
+    row.username = new.username;
+    row.picture_url = new.picture_url;
+    row.scopes = json!(new.scopes).to_string();
+    row.status_reason = None;
+    row.status_changed_at = Some(now);
+    row.token_version += 1;
+    row.token_issued_at = Some(new.token_issued_at.unwrap_or(now));
+    row.token_expires_at = new.token_expires_at;
+    row.subscribed_at = None;
+    row.subscription_checked_at = None;
+    row.updated_at = now;
+    row.token_sealed = Some(ctx.vault.seal(token_place(row), &new.token)?);
+    Ok(())
+}
+
+fn blank(new: &NewConnection, now: Millis) -> Model {
+    Model {
         id: new_id(now),
         organization_id: new.organization.0,
-        platform: platform.as_str().to_owned(),
-        login_route: new.login_route.as_str().to_owned(),
-        external_id: new.external_id,
-        app_scoped_id: new.app_scoped_id,
-        page_id: new.page_id,
-        name: new.name,
-        username: new.username,
-        status: "active".to_owned(),
+        platform: new.login_route.platform().as_str().to_owned(),
+        login_route: String::new(),
+        external_id: new.external_id.clone(),
+        app_scoped_id: None,
+        page_id: None,
+        name: String::new(),
+        username: None,
+        status: String::new(),
         status_reason: None,
         token_sealed: None,
-        token_version: 1,
-        token_issued_at: Some(now),
-        token_expires_at: new.token_expires_at,
-        scopes: json!(new.scopes).to_string(),
+        token_version: 0,
+        token_issued_at: None,
+        token_expires_at: None,
+        scopes: "[]".to_owned(),
         auto_reply_mode: "off".to_owned(),
         auto_reply_text: None,
         auto_reply_template_id: None,
@@ -106,78 +215,31 @@ pub async fn create(tx: &Tx, ctx: &Context, new: NewConnection) -> Result<Model,
         created_at: now,
         updated_at: now,
         disconnected_at: None,
-    };
-    row.token_sealed = Some(ctx.vault.seal(token_place(&row), &new.token)?);
-    insert(tx, &row, slot).await?;
-    let entry = Entry::new(new.actor, "connection.created", Some(new.organization))
-        .target(IdKind::Connection.show(row.id))
-        .details(json!({ "platform": row.platform, "externalId": row.external_id, "slot": slot }));
-    audit::record(tx.conn(), now, entry).await?;
-    Ok(row)
-}
-
-async fn insert(tx: &Tx, row: &Model, slot: i32) -> Result<(), ConnectError> {
-    let inserted = Entity::insert(ActiveModel::from(row.clone())).exec_without_returning(tx.conn()).await;
-    match inserted {
-        Ok(_) => {}
-        // Somebody else connected it between our look and our insert.
-        Err(error) if is_unique_violation(&error) => return Err(ConnectError::AccountConnectedElsewhere),
-        Err(error) => return Err(error.into()),
-    }
-    let place = plan_slot::Model { organization_id: row.organization_id, slot, connection_id: row.id };
-    plan_slot::Entity::insert(plan_slot::ActiveModel::from(place)).exec_without_returning(tx.conn()).await?;
-    Ok(())
-}
-
-async fn check_owner(tx: &Tx, new: &NewConnection, platform: Platform) -> Result<(), ConnectError> {
-    let owner = Entity::find()
-        .filter(Column::Platform.eq(platform.as_str()))
-        .filter(Column::ExternalId.eq(&new.external_id))
-        .filter(Column::Status.ne("disconnected"))
-        .one(tx.conn())
-        .await?;
-    match owner {
-        None => Ok(()),
-        Some(owner) if owner.organization_id == new.organization.0 => Err(ConnectError::AlreadyConnected),
-        Some(_) => Err(ConnectError::AccountConnectedElsewhere),
+        subscribed_at: None,
+        subscription_checked_at: None,
+        status_changed_at: None,
+        status_before: None,
+        picture_url: None,
     }
 }
 
-async fn free_slot(
+/// Every column is to be written.
+fn whole(row: &Model) -> ActiveModel {
+    row.clone().into_active_model().reset_all()
+}
+
+async fn audited(
     tx: &Tx,
-    entitled: &Entitled,
-    organization: OrganizationId,
-    platform: Platform,
-) -> Result<i32, ConnectError> {
-    entitled.require_active()?;
-    let plan = &entitled.plan;
-    if platform == Platform::Instagram && !plan.instagram {
-        let needed = plans::smallest(tx.conn(), |other| other.instagram).await?;
-        let what = "Instagram accounts";
-        return Err(PlanRefusal::PlanRequired { current: plan.name.clone(), what, needed }.into());
-    }
-    let taken: Vec<(i32, Uuid)> = plan_slot::Entity::find()
-        .filter(plan_slot::Column::OrganizationId.eq(organization.0))
-        .order_by_asc(plan_slot::Column::Slot)
-        .all(tx.conn())
-        .await?
-        .into_iter()
-        .map(|place| (place.slot, place.connection_id))
-        .collect();
-    let slot = lowest_free(&taken);
-    match plan.accounts_limit {
-        Some(allowed) if slot > allowed => {
-            let more = |other: &plan::Model| other.accounts_limit.is_none_or(|limit| limit > allowed);
-            let needed = plans::smallest(tx.conn(), more).await?;
-            Err(PlanRefusal::PlanLimit { current: plan.name.clone(), allowed, needed }.into())
-        }
-        _ => Ok(slot),
-    }
-}
-
-/// The lowest number from 1 that no row of the ascending list has.
-pub(super) fn lowest_free(taken: &[(i32, Uuid)]) -> i32 {
-    taken.iter().fold(1, |free, (slot, _)| if *slot == free { free + 1 } else { free })
+    now: Millis,
+    actor: Actor,
+    action: &'static str,
+    row: &Model,
+    details: serde_json::Value,
+) -> Result<(), DbErr> {
+    let entry = Entry::new(actor, action, Some(OrganizationId(row.organization_id)))
+        .target(IdKind::Connection.show(row.id))
+        .details(details);
+    audit::record(tx.conn(), now, entry).await
 }
 
 fn check(new: &NewConnection) -> Result<(), ConnectError> {

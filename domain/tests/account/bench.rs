@@ -33,6 +33,7 @@ impl Bench {
             webhook_verify_token: None,
             instagram_webhook_secrets: AppSecrets::new(vec![]),
             facebook_webhook_secrets: AppSecrets::new(vec![]),
+            ..Settings::default()
         };
         let ctx = Context {
             db,
@@ -68,6 +69,8 @@ impl Bench {
             username: None,
             scopes: vec!["instagram_business_basic".to_owned()],
             token: "IGAA-secret".to_owned().into(),
+            picture_url: None,
+            token_issued_at: None,
             token_expires_at: None,
         };
         let tx = self.ctx.db.begin().await.unwrap();

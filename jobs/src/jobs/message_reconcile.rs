@@ -1,11 +1,12 @@
 //! `message.reconcile`: looks into the conversation at Meta, a minute and again three minutes after a send whose outcome is
 //! unknown. Found, the message is `sent`; not found, it stays `unknown`, for an absence proves nothing.
 
+use super::meta_answer::understand;
 use super::{Finish, HandlerError, Kind, Run, leave, payload, run_again};
 use crate::ledger::Ledger;
 use crate::ledger::enqueue::NewJob;
 use crate::ledger::settle::{settle, still_held};
-use crate::outcome::{Failure, Outcome, decide};
+use crate::outcome::{Outcome, decide};
 use crate::policy::{Policy, STANDARD};
 use crate::queue::Queue;
 use crate::run;
@@ -15,7 +16,7 @@ use domain::outbound::{self, Outgoing};
 use entities::job::Model as Job;
 use entities::message;
 use futures::future::BoxFuture;
-use meta::{ConversationMessage, ErrorClass, Operation, classify};
+use meta::{ConversationMessage, Operation};
 use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QuerySelect};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -83,21 +84,8 @@ fn run<'a>(ledger: &'a Ledger, job: &'a Job) -> BoxFuture<'a, Result<Finish, Han
         let messages = match answer {
             Ok(messages) => messages,
             Err(error) => {
-                let classified = classify(Operation::ReadConversation, &error);
-                let failure = Failure {
-                    http_status: error.http_status,
-                    meta_trace_id: error.fbtrace_id.clone(),
-                    retry_after: error.retry_after,
-                    code: error.code.map(|code| code.to_string()),
-                    ..Failure::new(
-                        classified.class.as_str(),
-                        format!("{} Meta said: {}", classified.hint, error.message),
-                    )
-                };
-                return Ok(Finish::Outcome(match classified.class {
-                    ErrorClass::Transient | ErrorClass::RateLimited => Outcome::Retry(failure, None),
-                    _ => Outcome::Discard(failure),
-                }));
+                let understood = understand(Operation::ReadConversation, &error);
+                return Ok(Finish::Outcome(understood.outcome(None)));
             }
         };
         let known = known_mids(db, outgoing.message.conversation_id, &messages).await?;

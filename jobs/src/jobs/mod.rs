@@ -1,10 +1,23 @@
 //! The list of job kinds, and what a kind is. Each kind has a file of its own with payload, policy, handler and tests; a kind
 //! that is not in this list does not exist.
 
+pub mod accounts_check_due;
+pub mod accounts_disconnect;
+pub mod accounts_save;
+pub mod accounts_subscribe;
+mod connect_flow;
+pub mod data_delete;
 pub mod ledger_prune;
 pub mod message_reconcile;
 pub mod message_send;
+pub mod meta_answer;
+pub mod notification_mail;
+pub mod oauth_exchange_code;
+pub mod oauth_expire;
+pub mod oauth_fetch_accounts;
 pub mod reply_auto;
+pub mod token_refresh;
+pub mod token_refresh_due;
 pub mod webhook_process;
 
 use crate::ledger::Ledger;
@@ -12,7 +25,7 @@ use crate::ledger::settle::SettleError;
 use crate::outcome::{Decision, Failure, Outcome};
 use crate::policy::Policy;
 use crate::queue::Queue;
-use domain::clock::{HOUR, Millis};
+use domain::clock::{DAY, HOUR, Millis};
 use domain::db::Tx;
 use entities::job::Model as Job;
 use futures::future::BoxFuture;
@@ -35,9 +48,24 @@ pub const CATALOGUE: Catalogue = Catalogue {
         &reply_auto::KIND,
         &message_send::KIND,
         &message_reconcile::KIND,
+        &oauth_exchange_code::KIND,
+        &oauth_fetch_accounts::KIND,
+        &oauth_expire::KIND,
+        &accounts_save::KIND,
+        &accounts_subscribe::KIND,
+        &accounts_check_due::KIND,
+        &accounts_disconnect::KIND,
+        &token_refresh_due::KIND,
+        &token_refresh::KIND,
+        &notification_mail::KIND,
+        &data_delete::KIND,
         &ledger_prune::KIND,
     ],
-    schedules: &[(&ledger_prune::KIND, HOUR)],
+    schedules: &[
+        (&token_refresh_due::KIND, DAY),
+        (&accounts_check_due::KIND, accounts_check_due::EVERY),
+        (&ledger_prune::KIND, HOUR),
+    ],
 };
 
 impl Catalogue {

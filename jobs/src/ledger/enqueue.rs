@@ -63,6 +63,12 @@ impl NewJob {
         self
     }
 
+    /// Whom it serves.
+    pub fn of(mut self, organization_id: Uuid) -> Self {
+        self.organization_id = Some(organization_id);
+        self
+    }
+
     /// Whom it serves and through which account.
     pub fn serves(mut self, organization_id: Uuid, connection_id: Uuid) -> Self {
         self.organization_id = Some(organization_id);

@@ -33,23 +33,30 @@ impl Finished {
 
 /// The job once it is final, or `None` when it is not after `limit` (or does not exist).
 pub async fn wait_for(ledger: &Ledger, id: Uuid, limit: Duration) -> Result<Option<Job>, DbErr> {
+    wait_until(ledger, limit, || async {
+        let row = job::Entity::find_by_id(id).one(ledger.context().db.read()).await?;
+        Ok(row.filter(|job| FINAL.contains(&job.state.as_str())))
+    })
+    .await
+}
+
+/// What `look` finds, once it finds something, or `None` when it does not within `limit`. It looks when a job of this process
+/// becomes final, and every quarter of a second.
+pub async fn wait_until<T, Look>(ledger: &Ledger, limit: Duration, look: impl Fn() -> Look) -> Result<Option<T>, DbErr>
+where
+    Look: Future<Output = Result<Option<T>, DbErr>>,
+{
     let mut finished = ledger.finished().0.subscribe();
     let deadline = Instant::now() + limit;
     loop {
-        let row = job::Entity::find_by_id(id).one(ledger.context().db.read()).await?;
-        if row.as_ref().is_some_and(|job| FINAL.contains(&job.state.as_str())) {
-            return Ok(row);
-        }
-        let next_look = (Instant::now() + POLL).min(deadline);
-        loop {
-            match timeout_at(next_look, finished.recv()).await {
-                // Too many at once: ours may have been among them.
-                Ok(Ok(done)) if done != id => {}
-                _ => break,
-            }
+        if let Some(found) = look().await? {
+            return Ok(Some(found));
         }
         if Instant::now() >= deadline {
             return Ok(None);
         }
+        let next_look = (Instant::now() + POLL).min(deadline);
+        // Whether a job ended, too many did at once, or none: the next thing is to look.
+        let _ended = timeout_at(next_look, finished.recv()).await;
     }
 }

@@ -91,6 +91,7 @@ impl Site {
                 webhook_verify_token: None,
                 instagram_webhook_secrets: meta::AppSecrets::new(vec![]),
                 facebook_webhook_secrets: meta::AppSecrets::new(vec![]),
+                ..Settings::default()
             }),
         };
         Ledger::with_catalogue(context, settings, CATALOGUE)

@@ -131,6 +131,7 @@ pub async fn context(database: &Database, clock: Arc<ManualClock>) -> Context {
             webhook_verify_token: None,
             instagram_webhook_secrets: meta::AppSecrets::new(vec![]),
             facebook_webhook_secrets: meta::AppSecrets::new(vec![]),
+            ..Settings::default()
         }),
     }
 }

@@ -207,6 +207,8 @@ async fn deliveries_for_an_account_that_is_connected_later_find_it() {
         username: None,
         scopes: vec![],
         token: "t".to_owned().into(),
+        picture_url: None,
+        token_issued_at: None,
         token_expires_at: None,
     };
     connections::create(&tx, ctx, new).await.unwrap();

@@ -75,6 +75,8 @@ impl Shop {
             username: None,
             scopes: vec![],
             token: token.into(),
+            picture_url: None,
+            token_issued_at: None,
             token_expires_at: None,
         };
         let connection = connections::create(&tx, &ctx, new).await.unwrap();

@@ -9,6 +9,8 @@ use crate::client::{Answer, MetaClient};
 use crate::error::GraphError;
 use crate::json::{self, Fields};
 
+const NO_TOKEN: &str = "the answer has no access token";
+
 /// What a code was worth.
 #[derive(Debug, Clone)]
 pub struct CodeToken {
@@ -62,7 +64,7 @@ impl MetaClient {
         if let Some(error) = answer.error() {
             return Err(error);
         }
-        read(&answer, code_token)
+        read(&answer, code_token).ok_or_else(|| answer.lacks(NO_TOKEN))
     }
 
     /// Turns a short-lived token, while it lives, into a long-lived one. Doing it twice does no harm.
@@ -113,13 +115,13 @@ impl MetaClient {
             return Err(error);
         }
         read(&answer, |fields| Some(LongLivedToken { token: token(fields)?, expires_in: seconds(fields) }))
+            .ok_or_else(|| answer.lacks(NO_TOKEN))
     }
 }
 
 /// Reads an answer flat, or out of the first element of its `data` (§2.1).
-fn read<T>(answer: &Answer, read: impl Fn(&Fields<'_>) -> Option<T>) -> Result<T, GraphError> {
-    let found = Fields::parse(&answer.body).and_then(|fields| read(&fields).or_else(|| read(&json::first(&fields)?)));
-    found.ok_or_else(|| answer.lacks("the answer has no access token"))
+fn read<T>(answer: &Answer, read: impl Fn(&Fields<'_>) -> Option<T>) -> Option<T> {
+    Fields::parse(&answer.body).and_then(|fields| read(&fields).or_else(|| read(&json::first(&fields)?)))
 }
 
 fn code_token(fields: &Fields<'_>) -> Option<CodeToken> {

@@ -96,6 +96,8 @@ impl CreateConnection {
             username: self.username,
             scopes: self.scopes,
             token: secret_from_stdin()?,
+            picture_url: None,
+            token_issued_at: None,
             token_expires_at: self.expires_in_days.map(|days| ctx.now().saturating_add(days.saturating_mul(DAY))),
         };
         let mut tx = ctx.db.begin().await?;

@@ -134,6 +134,8 @@ async fn connect(
         username: account.username.map(ToOwned::to_owned),
         scopes: Vec::new(),
         token,
+        picture_url: None,
+        token_issued_at: None,
         token_expires_at: None,
     };
     let made = connections::create(tx, ctx, new).await?;

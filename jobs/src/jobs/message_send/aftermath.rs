@@ -1,12 +1,14 @@
 //! What follows from Meta's answer to a send: for the message, the account, the holds and the job. The error-class table in
 //! `meta` says what an error means; this file says what the product does about it.
 
+use crate::jobs::meta_answer::{failure, mark};
+use crate::ledger::Ledger;
 use crate::ledger::hold::{Pause, Subject, hold};
 use crate::outcome::{Decision, Failure, Outcome};
 use domain::clock::{MINUTE, Millis};
 use domain::db::Tx;
 use domain::outbound::{self, Outgoing, Trouble};
-use meta::{ErrorClass, GraphError, Operation, SendError, Sent, Usage, classify};
+use meta::{Classified, ErrorClass, Operation, SendError, Sent, Usage, classify};
 use sea_orm::DbErr;
 use serde_json::json;
 use std::time::Duration;
@@ -27,9 +29,9 @@ pub(super) enum Aftermath {
     /// Provably not sent; the account or the app must not send for a while.
     Held { failure: Failure, subject: Subject, pause: Pause },
     /// Provably not sent; the account's token does not work.
-    Reconnect { failure: Failure, hint: &'static str },
+    Reconnect { failure: Failure, classified: Classified },
     /// Provably not sent; Meta restricts the account.
-    Restricted { failure: Failure, hint: &'static str },
+    Restricted { failure: Failure, classified: Classified },
     /// Provably not sent, and never will be.
     Never { failure: Failure, hint: &'static str },
 }
@@ -58,8 +60,8 @@ impl Aftermath {
                 let pause = wait.map_or(Pause::Unnamed, |wait| Pause::Named(millis(wait)));
                 Self::Held { failure, subject, pause }
             }
-            ErrorClass::Reconnect | ErrorClass::OwnerAction => Self::Reconnect { failure, hint },
-            ErrorClass::AccountRestricted => Self::Restricted { failure, hint },
+            ErrorClass::Reconnect | ErrorClass::OwnerAction => Self::Reconnect { failure, classified },
+            ErrorClass::AccountRestricted => Self::Restricted { failure, classified },
             ErrorClass::WindowClosed
             | ErrorClass::RecipientUnavailable
             | ErrorClass::AppConfiguration
@@ -105,11 +107,15 @@ impl Aftermath {
     /// The effects, in the transaction that settles the job.
     pub(super) async fn apply(
         &self,
-        tx: &Tx,
+        ledger: &Ledger,
+        tx: &mut Tx,
         outgoing: &Outgoing,
         decision: &Decision,
         now: Millis,
     ) -> Result<(), DbErr> {
+        if let Self::Reconnect { classified, .. } | Self::Restricted { classified, .. } = self {
+            mark(ledger, tx, &outgoing.connection, *classified).await?;
+        }
         let (db, id) = (tx.conn(), outgoing.message.id);
         match self {
             Self::Sent { mid, .. } => outbound::sent(db, id, mid, None, now).await,
@@ -117,17 +123,9 @@ impl Aftermath {
             Self::Again { failure } if decision.is_final() => {
                 outbound::fail(db, id, &trouble(failure, "Meta could not be reached in time.")).await
             }
-            Self::Again { .. } | Self::Held { .. } => outbound::requeue(db, id).await,
-            Self::Reconnect { hint, .. } => {
-                let news = outbound::needs_reconnect(tx, &outgoing.connection, hint, now).await?;
-                if news {
-                    tracing::warn!(connection = %outgoing.connection.id, "the account needs to be connected again");
-                }
-                outbound::requeue(db, id).await
-            }
-            Self::Restricted { failure, hint } => {
-                outbound::restricted(tx, &outgoing.connection, hint, now).await?;
-                outbound::fail(db, id, &trouble(failure, hint)).await
+            Self::Again { .. } | Self::Held { .. } | Self::Reconnect { .. } => outbound::requeue(db, id).await,
+            Self::Restricted { failure, classified } => {
+                outbound::fail(db, id, &trouble(failure, classified.hint)).await
             }
             Self::Never { failure, hint } => outbound::fail(db, id, &trouble(failure, hint)).await,
         }
@@ -149,21 +147,6 @@ fn rest(usage: &Usage, connection_id: Uuid) -> Option<(Subject, Pause)> {
 
 fn millis(wait: Duration) -> Millis {
     Millis::try_from(wait.as_millis()).unwrap_or(Millis::MAX)
-}
-
-fn failure(class: ErrorClass, hint: &str, error: &GraphError, wait: Option<Duration>) -> Failure {
-    let code = error.code.map(|code| match error.subcode {
-        Some(subcode) => format!("{code}/{subcode}"),
-        None => code.to_string(),
-    });
-    Failure {
-        class: class.as_str().to_owned(),
-        code,
-        message: format!("{hint} Meta said: {}", error.message),
-        http_status: error.http_status,
-        meta_trace_id: error.fbtrace_id.clone(),
-        retry_after: wait,
-    }
 }
 
 fn trouble(failure: &Failure, sentence: &str) -> Trouble {

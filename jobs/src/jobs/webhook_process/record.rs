@@ -5,6 +5,7 @@ use super::{Parcel, platform_of};
 use domain::clock::Millis;
 use domain::db::Tx;
 use domain::inbox::store::{Outcome, Recorded};
+use domain::removal;
 use entities::{connection, delivery, delivery_event};
 use meta::webhook::Event;
 use sea_orm::sea_query::{Expr, OnConflict};
@@ -45,7 +46,11 @@ impl Done {
 }
 
 /// The accounts that events are addressed to.
-pub(super) struct Routes(HashMap<(&'static str, String), connection::Model>);
+pub(super) struct Routes {
+    owners: HashMap<(&'static str, String), connection::Model>,
+    /// Accounts without owner whose data was deleted on request.
+    deleted: HashSet<(&'static str, String)>,
+}
 
 impl Routes {
     /// Looks up the active owner of every account named.
@@ -60,6 +65,7 @@ impl Routes {
             }
         }
         let mut found = HashMap::new();
+        let mut ownerless = Vec::new();
         for (platform, ids) in wanted {
             let ids: Vec<&str> = ids.into_iter().collect();
             for chunk in ids.chunks(CHUNK) {
@@ -71,13 +77,19 @@ impl Routes {
                     .await?;
                 found.extend(rows.into_iter().map(|row| ((platform, row.external_id.clone()), row)));
             }
+            ownerless.extend(ids.into_iter().map(|id| (platform, id)));
         }
-        Ok(Self(found))
+        ownerless.retain(|(platform, id)| !found.contains_key(&(*platform, (*id).to_owned())));
+        let stones = removal::tombstones(tx.conn(), &ownerless).await?;
+        let deleted =
+            ownerless.into_iter().filter(|(platform, id)| stones.contains(&removal::account_hash(platform, id)));
+        let deleted = deleted.map(|(platform, id)| (platform, id.to_owned())).collect();
+        Ok(Self { owners: found, deleted })
     }
 
     /// Has one of the accounts asked for an owner?
     pub(super) fn any(&self) -> bool {
-        !self.0.is_empty()
+        !self.owners.is_empty()
     }
 
     /// The account of an event, or the outcome of an event that has none.
@@ -93,9 +105,11 @@ impl Routes {
             }
             _ => {}
         }
-        self.0
-            .get(&(platform, event.account_id.clone()))
-            .ok_or_else(|| Recorded::plain(Outcome::Unrouted, "no connected account has this id"))
+        let account = (platform, event.account_id.clone());
+        if self.deleted.contains(&account) {
+            return Err(Recorded::plain(Outcome::Ignored, "data_deleted"));
+        }
+        self.owners.get(&account).ok_or_else(|| Recorded::plain(Outcome::Unrouted, "no connected account has this id"))
     }
 }
 

@@ -1,0 +1,104 @@
+//! Letting an account go: its place is free at once, and its token goes as soon as Meta has been told. The conversations stay,
+//! and are found again when the account comes back.
+
+use super::plan_fit::fit_to_plan;
+use super::{LoginRoute, find};
+use crate::audit::{self, Actor, Entry};
+use crate::context::Context;
+use crate::db::Tx;
+use crate::id::{IdKind, OrganizationId};
+use crate::organizations;
+use crate::plans::Entitled;
+use entities::connection::{Column, Entity, Model};
+use sea_orm::sea_query::Expr;
+use sea_orm::{ColumnTrait, Condition, ConnectionTrait, DbErr, EntityTrait, QueryFilter};
+use serde_json::json;
+use uuid::Uuid;
+
+/// What became of it.
+#[derive(Clone, Debug)]
+pub enum Disconnected {
+    /// There is none of that id in this organization.
+    Unknown,
+    /// It was before.
+    Before,
+    /// Now: the row as it is.
+    Now(Box<Model>),
+}
+
+/// Disconnects an account, and lets one that was over plan have its place.
+pub async fn disconnect(
+    tx: &Tx,
+    ctx: &Context,
+    actor: Actor,
+    organization: OrganizationId,
+    id: Uuid,
+) -> Result<Disconnected, DbErr> {
+    organizations::lock(tx, organization).await?;
+    let Some(before) = find(tx.conn(), organization, id).await? else { return Ok(Disconnected::Unknown) };
+    if before.status == "disconnected" {
+        return Ok(Disconnected::Before);
+    }
+    let row = let_go(tx, ctx, &before, None).await?;
+    let entry = Entry::new(actor, "connection.disconnected", Some(organization))
+        .target(IdKind::Connection.show(id))
+        .details(json!({ "platform": row.platform, "externalId": row.external_id, "from": before.status }));
+    audit::record(tx.conn(), ctx.now(), entry).await?;
+    Ok(Disconnected::Now(Box::new(row)))
+}
+
+/// Frees the place; the caller holds the organization's lock.
+pub(crate) async fn let_go(tx: &Tx, ctx: &Context, before: &Model, reason: Option<&str>) -> Result<Model, DbErr> {
+    let now = ctx.now();
+    Entity::update_many()
+        .col_expr(Column::Status, Expr::value("disconnected"))
+        .col_expr(Column::StatusBefore, Expr::value(None::<String>))
+        .col_expr(Column::StatusReason, Expr::value(reason))
+        .col_expr(Column::StatusChangedAt, Expr::value(Some(now)))
+        .col_expr(Column::DisconnectedAt, Expr::value(Some(now)))
+        .col_expr(Column::UpdatedAt, Expr::value(now))
+        .filter(Column::Id.eq(before.id))
+        .exec(tx.conn())
+        .await?;
+    let organization = OrganizationId(before.organization_id);
+    if let Some(entitled) = Entitled::load(tx.conn(), organization).await? {
+        fit_to_plan(tx, ctx, organization, &entitled.plan).await?;
+    }
+    // Read again: a refresh may have stored a newer token until this moment.
+    let row = find(tx.conn(), organization, before.id).await?;
+    Ok(row.unwrap_or_else(|| before.clone()))
+}
+
+/// Removes the token of a disconnected account, unless it has come back: then the token is another one.
+pub async fn wipe_token(tx: &Tx, connection: &Model) -> Result<bool, DbErr> {
+    let wiped = Entity::update_many()
+        .col_expr(Column::TokenSealed, Expr::value(None::<String>))
+        .filter(Column::Id.eq(connection.id))
+        .filter(Column::TokenVersion.eq(connection.token_version))
+        .filter(Column::Status.eq("disconnected"))
+        .exec(tx.conn())
+        .await?;
+    Ok(wiped.rows_affected == 1)
+}
+
+/// Connected accounts, of any organization, whose messages come by the same installation at Meta: for Instagram Login the
+/// account itself, otherwise the Page, which may carry a Page connection and an Instagram one.
+pub async fn sharing(db: &impl ConnectionTrait, connection: &Model) -> Result<Vec<Model>, DbErr> {
+    let by_page = |page: &str| {
+        let own = Condition::all()
+            .add(Column::LoginRoute.eq(LoginRoute::FacebookPage.as_str()))
+            .add(Column::ExternalId.eq(page));
+        let linked = Condition::all()
+            .add(Column::LoginRoute.eq(LoginRoute::InstagramViaPage.as_str()))
+            .add(Column::PageId.eq(page));
+        Condition::any().add(own).add(linked)
+    };
+    let same = match connection.login_route.as_str() {
+        "facebook_page" => by_page(&connection.external_id),
+        "instagram_via_page" => by_page(connection.page_id.as_deref().unwrap_or_default()),
+        _ => Condition::all()
+            .add(Column::LoginRoute.eq(LoginRoute::InstagramLogin.as_str()))
+            .add(Column::ExternalId.eq(&connection.external_id)),
+    };
+    Entity::find().filter(same).filter(Column::Status.ne("disconnected")).all(db).await
+}
