@@ -92,10 +92,12 @@ pub async fn take(
     let count = i32::try_from(taken.connections.len()).unwrap_or(i32::MAX);
     let done = request == Request::Deauthorize || count == 0;
     let status = if done { "done" } else { "received" };
+    let finished_at = done.then_some(ctx.now());
+    taken.callback = Model { connections: count, status: status.to_owned(), finished_at, ..taken.callback };
     Entity::update_many()
         .col_expr(Column::Connections, Expr::value(count))
         .col_expr(Column::Status, Expr::value(status))
-        .col_expr(Column::FinishedAt, Expr::value(done.then_some(ctx.now())))
+        .col_expr(Column::FinishedAt, Expr::value(finished_at))
         .filter(Column::Id.eq(taken.callback.id))
         .exec(tx.conn())
         .await?;

@@ -2,7 +2,7 @@
 //! `send.sending_committed=1*return(abort)` or `webhook.event=return(abort:POISON)`. Without the feature they are nothing.
 
 /// Every fault point, in the order a message meets them.
-pub const FAILPOINTS: [&str; 10] = [
+pub const FAILPOINTS: [&str; 12] = [
     "webhook.before_commit",
     "webhook.committed",
     "job.claimed",
@@ -13,6 +13,8 @@ pub const FAILPOINTS: [&str; 10] = [
     "job.settling",
     "job.settled",
     "bell.ring",
+    "oauth.code_exchanged",
+    "token.refreshed",
 ];
 
 /// Acts if the fault point `name` is armed. `detail` is what an argument after a colon must occur in.

@@ -22,6 +22,11 @@ pub struct Bench {
 
 impl Bench {
     pub async fn new() -> Self {
+        Self::sealed_by(vec![VaultKey::new("k1", [7; 32]).unwrap()]).await
+    }
+
+    /// With these keys, the first of which seals.
+    pub async fn sealed_by(keys: Vec<VaultKey>) -> Self {
         let database = Database::new();
         let db = Db::open(database.url()).await.unwrap();
         Migrator::up(db.write(), None).await.unwrap();
@@ -37,7 +42,7 @@ impl Bench {
         };
         let ctx = Context {
             db,
-            vault: Arc::new(Vault::new(vec![VaultKey::new("k1", [7; 32]).unwrap()]).unwrap()),
+            vault: Arc::new(Vault::new(keys).unwrap()),
             meta: Arc::new(MetaClient::new(meta::client::Settings::default()).unwrap()),
             clock: clock.clone(),
             settings: Arc::new(settings),

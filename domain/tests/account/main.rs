@@ -4,5 +4,10 @@
 
 mod bench;
 mod connecting;
+mod letting_go;
+mod logins;
+mod people;
+mod races;
 mod reading;
+mod sealing;
 mod signing_in;
