@@ -68,6 +68,12 @@ pub(crate) fn graph_time(ms: i64) -> String {
     DateTime::from_timestamp_millis(ms).unwrap_or_default().format("%Y-%m-%dT%H:%M:%S+0000").to_string()
 }
 
+/// The form of a session's end in error 190, which is Pacific time.
+pub(crate) fn session_time(ms: i64) -> String {
+    let pacific = ms.saturating_sub(8 * 3_600_000);
+    DateTime::from_timestamp_millis(pacific).unwrap_or_default().format("%A, %d-%b-%y %H:%M:%S PST").to_string()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -89,8 +95,9 @@ mod tests {
     }
 
     #[test]
-    fn both_forms_of_time() {
+    fn all_forms_of_time() {
         assert_eq!(rfc3339(1_790_000_000_123), "2026-09-21T14:13:20.123Z");
         assert_eq!(graph_time(1_790_000_000_123), "2026-09-21T14:13:20+0000");
+        assert_eq!(session_time(1_790_000_000_123), "Monday, 21-Sep-26 06:13:20 PST");
     }
 }

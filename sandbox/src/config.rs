@@ -29,6 +29,18 @@ pub struct Batch {
     pub max_ms: u64,
 }
 
+/// How `account_type` is spelled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Casing {
+    /// As it is: `BUSINESS`, `MEDIA_CREATOR`.
+    As,
+    /// `business`, `media_creator`.
+    Lower,
+    /// `Business`, `Media_Creator`, as the documentation has it.
+    Title,
+}
+
 /// Settings of a sandbox; all of them can be changed while it runs.
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
@@ -65,7 +77,62 @@ pub struct Config {
     pub answer_budget_ms: u64,
     /// How many webhook POSTs may be under way at once.
     pub delivery_concurrency: usize,
+    /// Registered redirect addresses of Facebook Login; unset: any on this machine.
+    pub meta_redirect_uris: Option<Vec<String>>,
+    /// Registered redirect addresses of Instagram Login; unset: any on this machine.
+    pub instagram_redirect_uris: Option<Vec<String>>,
+    /// Where the Instagram product tells that a person removed the app.
+    pub deauthorize_url_instagram: Option<String>,
+    /// Where the Facebook product tells that a person removed the app.
+    pub deauthorize_url_facebook: Option<String>,
+    /// Where the Instagram product asks for a person's data to be deleted.
+    pub data_deletion_url_instagram: Option<String>,
+    /// Where the Facebook product asks for a person's data to be deleted.
+    pub data_deletion_url_facebook: Option<String>,
+    /// Instagram's code exchange and `/me` answer in `data[0]`.
+    pub instagram_data_envelope: bool,
+    /// Instagram ids as bare JSON numbers, everywhere or nowhere; unset: in the flat code exchange alone.
+    pub instagram_ids_as_numbers: Option<bool>,
+    /// Instagram's `permissions` as a list or as a text with commas; unset: a list in the flat shape, else a text.
+    pub permissions_as_array: Option<bool>,
+    /// Instagram's `/me` has neither `name` nor `profile_picture_url`.
+    pub identity_without_name: bool,
+    /// How `/me` spells `account_type`.
+    pub account_type_casing: Casing,
+    /// How far `expires_in` of a long-lived token may stay below sixty days.
+    pub expires_in_drift_seconds: u64,
+    /// A refresh gives another token; else the same text lives on.
+    pub refresh_rotates: bool,
+    /// Facebook's code exchange does not say `expires_in`.
+    pub code_exchange_without_expires_in: bool,
+    /// Facebook's code exchange gives a long-lived token at once.
+    pub code_exchange_long_lived: bool,
+    /// Facebook's dialog is all-or-nothing, also without `config_id`.
+    pub login_for_business: bool,
+    /// What a `config_id` asks for.
+    pub login_for_business_scopes: Vec<String>,
+    /// `"true"` where Meta says `true`: `success` of subscriptions and revocations.
+    pub success_as_string: bool,
+    /// Pages in one answer of `/me/accounts` when the call sets no limit.
+    pub accounts_per_page: usize,
+    /// How many empty answers with a `next` stand between the first and the second page of `/me/accounts`.
+    pub empty_account_pages: usize,
+    /// `/me/accounts` is empty without `business_management`, as if a portfolio held every Page.
+    pub accounts_need_business_management: bool,
+    /// Events flow only for fields subscribed at app level and, for Pages, at the Page too.
+    pub enforce_subscribed_fields: bool,
 }
+
+/// What a configuration of Login for Business usually asks for: everything messaging needs.
+const BUSINESS_SCOPES: [&str; 7] = [
+    "pages_show_list",
+    "business_management",
+    "pages_manage_metadata",
+    "pages_messaging",
+    "pages_read_engagement",
+    "instagram_basic",
+    "instagram_manage_messages",
+];
 
 impl Default for Config {
     fn default() -> Self {
@@ -86,6 +153,28 @@ impl Default for Config {
             echo_delay_ms: 20,
             answer_budget_ms: 5_000,
             delivery_concurrency: 64,
+            meta_redirect_uris: None,
+            instagram_redirect_uris: None,
+            deauthorize_url_instagram: None,
+            deauthorize_url_facebook: None,
+            data_deletion_url_instagram: None,
+            data_deletion_url_facebook: None,
+            instagram_data_envelope: false,
+            instagram_ids_as_numbers: None,
+            permissions_as_array: None,
+            identity_without_name: false,
+            account_type_casing: Casing::As,
+            expires_in_drift_seconds: 120,
+            refresh_rotates: true,
+            code_exchange_without_expires_in: false,
+            code_exchange_long_lived: false,
+            login_for_business: false,
+            login_for_business_scopes: BUSINESS_SCOPES.map(str::to_owned).to_vec(),
+            success_as_string: false,
+            accounts_per_page: 25,
+            empty_account_pages: 0,
+            accounts_need_business_management: false,
+            enforce_subscribed_fields: false,
         }
     }
 }
@@ -106,7 +195,14 @@ impl Debug for Config {
 impl Config {
     /// The first thing wrong with these settings, as a sentence.
     pub(crate) fn problem(&self) -> Option<String> {
-        let addresses = [&self.webhook_url_instagram, &self.webhook_url_facebook];
+        let addresses = [
+            &self.webhook_url_instagram,
+            &self.webhook_url_facebook,
+            &self.deauthorize_url_instagram,
+            &self.deauthorize_url_facebook,
+            &self.data_deletion_url_instagram,
+            &self.data_deletion_url_facebook,
+        ];
         if let Some(url) = addresses.into_iter().flatten().find(|url| !is_local(url)) {
             return Some(format!("{url} is not an http address on this machine"));
         }
@@ -120,6 +216,12 @@ impl Config {
         if !(1..=1024).contains(&self.delivery_concurrency) {
             return Some("deliveryConcurrency must be 1 to 1024".to_owned());
         }
+        if !(1..=100).contains(&self.accounts_per_page) || self.empty_account_pages > 100 {
+            return Some("accountsPerPage must be 1 to 100, emptyAccountPages at most 100".to_owned());
+        }
+        if self.expires_in_drift_seconds > 86_400 {
+            return Some("expiresInDriftSeconds is at most a day".to_owned());
+        }
         if !crate::graph::versions::is_version(&self.default_version) {
             return Some("defaultVersion looks like v25.0".to_owned());
         }
@@ -128,9 +230,18 @@ impl Config {
 }
 
 /// The sandbox must never call out: an address is taken only when it cannot leave this machine.
-fn is_local(url: &str) -> bool {
+pub(crate) fn is_local(url: &str) -> bool {
+    stays_here(url, &["http"])
+}
+
+/// A browser may be sent there: like `is_local`, but a program under test may speak https.
+pub(crate) fn is_local_page(url: &str) -> bool {
+    stays_here(url, &["http", "https"])
+}
+
+fn stays_here(url: &str, schemes: &[&str]) -> bool {
     reqwest::Url::parse(url).is_ok_and(|url| {
-        url.scheme() == "http"
+        schemes.contains(&url.scheme())
             && url.host_str().is_some_and(|host| {
                 let host = host.trim_start_matches('[').trim_end_matches(']');
                 host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())

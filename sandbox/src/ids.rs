@@ -30,6 +30,21 @@ impl Ids {
         self.number(101_000_000_000_000)
     }
 
+    /// A Facebook person, as the control interface knows them.
+    pub(crate) fn manager(&mut self) -> String {
+        self.number(100_080_000_000_000)
+    }
+
+    /// The same person as the app sees them.
+    pub(crate) fn manager_scoped(&mut self) -> String {
+        self.number(10_220_000_000_000_000)
+    }
+
+    /// A business portfolio.
+    pub(crate) fn business(&mut self) -> String {
+        self.number(520_000_000_000_000)
+    }
+
     pub(crate) fn instagram_person(&mut self) -> String {
         self.number(900_000_000_000_000)
     }
@@ -46,6 +61,15 @@ impl Ids {
         bytes[..8].copy_from_slice(&self.next.to_be_bytes());
         let prefix = if instagram { "aWdfZAG1faXRlbToxOklHTWVzc2FnZAUlE" } else { "m_" };
         format!("{prefix}{}", URL_SAFE_NO_PAD.encode(bytes))
+    }
+
+    /// An authorization code; the counter in it keeps it unique whatever the seed.
+    pub(crate) fn code(&mut self, rng: &mut StdRng) -> String {
+        self.next += 1;
+        let mut bytes = [0_u8; 72];
+        rng.fill_bytes(&mut bytes);
+        bytes[..8].copy_from_slice(&self.next.to_be_bytes());
+        format!("AQ{}", URL_SAFE_NO_PAD.encode(bytes))
     }
 
     /// An access token; clients must not read anything into its first letters.

@@ -1,4 +1,4 @@
-//! A local, faithful Meta: Send API, conversation and profile reads, signed webhooks, and a control interface.
+//! A local, faithful Meta: sign-in and tokens, Send API, reads, signed webhooks, and a control interface.
 //! The demo and the tests talk to it over HTTP only; it shares no type with the client it stands in for.
 
 mod clock;
@@ -8,9 +8,10 @@ mod control;
 mod faults;
 mod graph;
 mod ids;
+mod oauth;
 mod server;
 mod webhook;
 mod world;
 
-pub use config::{Batch, Config, SignWith};
+pub use config::{Batch, Casing, Config, SignWith};
 pub use server::{Running, Sandbox, run};

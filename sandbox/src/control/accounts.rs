@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use crate::world::{
     World,
     accounts::{Account, Login, Platform},
+    tokens::Kind,
 };
 
 use super::{
@@ -14,6 +15,24 @@ use super::{
     error::ControlError,
     input::{self, Input},
 };
+
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+enum AccountType {
+    Business,
+    MediaCreator,
+    Personal,
+}
+
+impl AccountType {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Business => "BUSINESS",
+            Self::MediaCreator => "MEDIA_CREATOR",
+            Self::Personal => "PERSONAL",
+        }
+    }
+}
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -23,6 +42,8 @@ struct AccountInput {
     id: Option<String>,
     name: Option<String>,
     username: Option<String>,
+    account_type: Option<AccountType>,
+    picture: Option<String>,
     access_token: Option<String>,
     page_id: Option<String>,
     human_agent: Option<bool>,
@@ -64,9 +85,13 @@ pub(crate) fn save_account(world: &mut World, input: &Input) -> Answer {
         (None, _) => None,
     };
     if let Some(token) = &wanted.access_token {
-        let owner = world.accounts.by_token(token);
+        let known = world.tokens.find(token).map(|known| world.tokens.get(known));
+        let owner = known.and_then(|known| known.account);
+        let made_by_sign_in = known.is_some_and(|known| known.kind != Kind::Fixed);
         let own_page = existing.and_then(|index| world.accounts.get(index).page);
         if token.is_empty()
+            || token.contains('|')
+            || made_by_sign_in
             || owner.is_some_and(|owner| Some(owner) != existing && Some(owner) != page && Some(owner) != own_page)
         {
             return Err(ControlError::invalid("accessToken is empty or another account's"));
@@ -80,6 +105,8 @@ pub(crate) fn save_account(world: &mut World, input: &Input) -> Answer {
     let account = world.accounts.get_mut(index);
     account.name = wanted.name.unwrap_or_else(|| std::mem::take(&mut account.name));
     account.username = wanted.username.or_else(|| account.username.take());
+    account.account_type = wanted.account_type.map_or(account.account_type, AccountType::name);
+    account.picture = wanted.picture.or_else(|| account.picture.take());
     account.human_agent = wanted.human_agent.unwrap_or(account.human_agent);
     match wanted.subscribed {
         Some(true) => account.subscribe(None),
@@ -145,7 +172,7 @@ fn set_login(world: &mut World, index: usize, login: Login, page: Option<usize>,
     if token.is_some() || world.accounts.get(owner).token.is_none() {
         let own_kind = world.accounts.get(owner).is_instagram();
         let token = token.unwrap_or_else(|| world.ids.token(&mut world.rng, own_kind));
-        world.accounts.set_token(owner, token);
+        world.fix_token(owner, token);
     }
 }
 

@@ -32,6 +32,10 @@ impl ControlError {
         Self::new(404, "unknown_account", &format!("there is no account {id}"))
     }
 
+    pub(crate) fn unknown_person(id: &str) -> Self {
+        Self::new(404, "unknown_person", &format!("there is no person {id}"))
+    }
+
     pub(crate) fn unknown_customer(id: &str) -> Self {
         Self::new(404, "unknown_customer", &format!("the account has no customer {id}"))
     }

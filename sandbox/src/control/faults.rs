@@ -43,7 +43,7 @@ pub(crate) fn list(world: &World) -> Value {
 /// `POST faults`
 pub(crate) fn add(world: &mut World, input: &Input) -> Answer {
     let wanted: FaultInput = input.json()?;
-    if let Some(id) = &wanted.account_id {
+    if let Some(id) = wanted.account_id.as_ref().filter(|id| world.manager(id).is_none()) {
         input::account(world, id)?;
     }
     let name = wanted.name.clone();

@@ -2,14 +2,18 @@
 //! One table of paths, so that an unknown one and a wrong method are told apart.
 
 pub(crate) mod accounts;
+pub(crate) mod callbacks;
 pub(crate) mod clock;
+pub(crate) mod consent;
 pub(crate) mod deliver;
 pub(crate) mod error;
 pub(crate) mod faults;
 pub(crate) mod input;
 pub(crate) mod messages;
+pub(crate) mod people;
 pub(crate) mod reading;
 pub(crate) mod settings;
+pub(crate) mod tokens;
 
 use std::sync::Arc;
 
@@ -51,6 +55,17 @@ async fn dispatch(shared: &Arc<Shared>, method: &str, path: &str, input: &Input)
         ("POST", "release") => ok(settings::release(shared)),
         ("POST", "accounts") => shared.with(|world| accounts::save_account(world, input)),
         ("GET", "accounts") => shared.read(|world| ok(accounts::list_accounts(world))),
+        ("POST", "people") => shared.with(|world| people::save(world, input)),
+        ("GET", "people") => shared.with(|world| ok(people::list(world))),
+        ("POST", "consent") => shared.with(|world| consent::decide(world, input)),
+        ("GET", "tokens") => shared.read(|world| tokens::list(world, input)),
+        ("POST", "revoke") => shared.with(|world| tokens::revoke(world, input)),
+        ("POST", "password-change") => shared.with(|world| tokens::change_password(world, input)),
+        ("POST", "expire") => shared.with(|world| tokens::expire(world, input)),
+        ("POST", "permissions") => shared.with(|world| tokens::remove_permissions(world, input)),
+        ("POST", "unsubscribe") => shared.with(|world| tokens::unsubscribe(world, input)),
+        ("POST", "deauthorize") => callbacks::send(shared, input, callbacks::Kind::Deauthorize).await,
+        ("POST", "data-deletion") => callbacks::send(shared, input, callbacks::Kind::DataDeletion).await,
         ("POST", "customers") => shared.with(|world| accounts::save_customer(world, input)),
         ("GET", "customers") => shared.read(|world| accounts::list_customers(world, input)),
         ("POST", "messages") => shared.with(|world| messages::write(world, input)),
@@ -83,11 +98,21 @@ async fn dispatch(shared: &Arc<Shared>, method: &str, path: &str, input: &Input)
 }
 
 /// Paths that exist, for the answer to a wrong method.
-const KNOWN: [&str; 21] = [
+const KNOWN: [&str; 31] = [
     "",
     "deliver",
     "release",
     "accounts",
+    "people",
+    "consent",
+    "tokens",
+    "revoke",
+    "password-change",
+    "expire",
+    "permissions",
+    "unsubscribe",
+    "deauthorize",
+    "data-deletion",
     "customers",
     "messages",
     "events",

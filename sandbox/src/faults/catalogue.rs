@@ -18,6 +18,24 @@ pub(crate) enum Group {
     Event,
     /// One attempt to deliver a webhook.
     Attempt,
+    /// The redirect from the dialog to the program, after a person has allowed.
+    Dialog,
+    /// A code is exchanged for a token, with either product.
+    CodeExchange,
+    /// A short-lived token is exchanged for a long-lived one, with either product.
+    LongLived,
+    /// An Instagram token is refreshed.
+    Refresh,
+    /// `/me` and what a token reads about itself.
+    Identity,
+    /// `/me/accounts`.
+    AccountList,
+    /// `/me/permissions`.
+    Permissions,
+    /// `POST subscribed_apps`.
+    Subscribe,
+    /// `DELETE subscribed_apps`.
+    Unsubscribe,
 }
 
 impl Group {
@@ -30,6 +48,15 @@ impl Group {
             Self::Read => "reads",
             Self::Event => "webhook event",
             Self::Attempt => "webhook attempt",
+            Self::Dialog => "consent, its redirect",
+            Self::CodeExchange => "code exchange",
+            Self::LongLived => "long-lived exchange",
+            Self::Refresh => "refresh",
+            Self::Identity => "identity read",
+            Self::AccountList => "account list",
+            Self::Permissions => "permission read",
+            Self::Subscribe => "subscribe",
+            Self::Unsubscribe => "unsubscribe",
         }
     }
 }
@@ -129,6 +156,82 @@ pub(crate) const CATALOGUE: &[Fault] = &[
     ),
     fault("bad_signature", Group::Attempt, "{}", "this attempt is signed with a secret nobody has"),
     fault("sha1_only", Group::Attempt, "{}", "this attempt carries only X-Hub-Signature"),
+    fault(
+        "callback_without_code",
+        Group::Dialog,
+        "{}",
+        "the person allowed, but the redirect has neither code nor error, only the state",
+    ),
+    fault(
+        "dialog_error",
+        Group::Dialog,
+        r#"{"error":"server_error"}"#,
+        "the person allowed, but the redirect has this `error` (`server_error`, `temporarily_unavailable`, `invalid_scope`, any)",
+    ),
+    fault("code_exchange_transient", Group::CodeExchange, "{}", "HTTP 500, transient; the code is not used"),
+    fault("code_exchange_html_502", Group::CodeExchange, "{}", "HTTP 502 with an HTML page; the code is not used"),
+    fault(
+        "code_exchange_timeout",
+        Group::CodeExchange,
+        r#"{"ms":30000}"#,
+        "the code is not used; hangs, then the connection is closed",
+    ),
+    fault(
+        "code_exchange_lost",
+        Group::CodeExchange,
+        r#"{"how":"reset"}"#,
+        "the code is used; the connection is reset (how: `reset`) or closed (`close`) without an answer",
+    ),
+    fault("code_exchange_used", Group::CodeExchange, "{}", "the answer to a used code, and from then on it is"),
+    fault(
+        "code_exchange_hold",
+        Group::CodeExchange,
+        "{}",
+        "held until POST /sandbox/release, then done if the caller is still there",
+    ),
+    fault("long_lived_transient", Group::LongLived, "{}", "code 2, is_transient, HTTP 500"),
+    fault("refresh_transient", Group::Refresh, "{}", "code 2, is_transient, HTTP 500; not refreshed"),
+    fault("refresh_html_502", Group::Refresh, "{}", "HTTP 502 with an HTML page; not refreshed"),
+    fault(
+        "refresh_lost",
+        Group::Refresh,
+        r#"{"how":"reset"}"#,
+        "refreshed; the connection is reset (how: `reset`) or closed (`close`) without an answer",
+    ),
+    fault("refresh_timeout", Group::Refresh, r#"{"ms":30000}"#, "not refreshed; hangs, then the connection is closed"),
+    fault(
+        "refresh_unsupported",
+        Group::Refresh,
+        "{}",
+        "the answer to a token of the wrong product: 100, IGApiException, Unsupported request",
+    ),
+    fault(
+        "refresh_rate_limit",
+        Group::Refresh,
+        r#"{"code":4,"minutes":1}"#,
+        "throttled, HTTP 400, with usage headers and `estimated_time_to_regain_access` = minutes",
+    ),
+    fault("refresh_empty_token", Group::Refresh, "{}", "HTTP 200 with an empty access_token; not refreshed"),
+    fault(
+        "refresh_hold",
+        Group::Refresh,
+        "{}",
+        "held until POST /sandbox/release, then done if the caller is still there",
+    ),
+    fault("accounts_transient", Group::AccountList, "{}", "code 2, is_transient, HTTP 500"),
+    fault(
+        "accounts_rate_limit",
+        Group::AccountList,
+        r#"{"code":4,"minutes":1}"#,
+        "throttled, HTTP 400, with usage headers",
+    ),
+    fault("accounts_hang", Group::AccountList, r#"{"ms":30000}"#, "hangs, then the connection is closed"),
+    fault("identity_transient", Group::Identity, "{}", "code 2, is_transient, HTTP 500"),
+    fault("identity_revoked", Group::Identity, "{}", "190/458, HTTP 400; that call only"),
+    fault("permissions_transient", Group::Permissions, "{}", "code 2, is_transient, HTTP 500"),
+    fault("subscribe_transient", Group::Subscribe, "{}", "code 2, is_transient, HTTP 500; not subscribed"),
+    fault("subscribe_dropped", Group::Subscribe, "{}", "answers success, but nothing is subscribed"),
+    fault("unsubscribe_transient", Group::Unsubscribe, "{}", "code 2, is_transient, HTTP 500; still subscribed"),
 ];
 
 /// The line of that name.

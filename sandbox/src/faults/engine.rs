@@ -123,11 +123,16 @@ impl Faults {
 
     /// The fault of that group that hits this account now, if any; `except` names those that cannot apply here.
     pub(crate) fn fire(&mut self, group: Group, account: &str, except: &[&str], rng: &mut StdRng) -> Option<Fired> {
+        self.fire_any(group, &[account], except, rng)
+    }
+
+    /// The same for a call that concerns several: an account and the person who signed in, say.
+    pub(crate) fn fire_any(&mut self, group: Group, ids: &[&str], except: &[&str], rng: &mut StdRng) -> Option<Fired> {
         for active in &mut self.active {
             let meant = active.fault.group == group
                 && active.remaining != Some(0)
                 && !except.contains(&active.fault.name)
-                && active.account_id.as_deref().is_none_or(|id| id == account);
+                && active.account_id.as_deref().is_none_or(|id| ids.contains(&id));
             if !meant || active.rate.is_some_and(|rate| !rng.random_bool(rate)) {
                 continue;
             }

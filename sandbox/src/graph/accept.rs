@@ -53,6 +53,8 @@ fn parties(world: &World, call: &Call, who: &str) -> Result<Place, GraphError> {
     let recipient = outgoing::recipient(call, own.is_instagram())?;
     for account in [Some(caller.account), own.instagram].into_iter().flatten() {
         if let Some(person) = world.accounts.get(account).person(&recipient) {
+            access::needs_messages(world, caller, account)?;
+            access::needs_task(world, caller.bearer, "MESSAGING")?;
             return Ok(Place { account, person });
         }
     }

@@ -34,6 +34,7 @@ pub(crate) fn list(world: &mut World, call: &Call, who: &str) -> Result<Value, G
         (true, None) => return Ok(json!({"data": []})),
         (false, _) => caller.account,
     };
+    access::needs_messages(world, caller, account)?;
     let id = world.accounts.get(account).id.clone();
     if world.faults.fire(Group::Read, &id, &[], &mut world.rng).is_some() {
         return Err(GraphError::transient());

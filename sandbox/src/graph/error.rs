@@ -3,6 +3,8 @@
 
 use serde_json::{Value, json};
 
+use crate::{clock::session_time, world::tokens::Problem};
+
 /// A refusal in Graph's envelope.
 #[derive(Debug, Clone)]
 pub(crate) struct GraphError {
@@ -58,6 +60,107 @@ impl GraphError {
     pub(crate) fn expired(at: &str, now: &str) -> Self {
         let text = format!("Error validating access token: Session has expired on {at}. The current time is {now}.");
         Self::new(400, 190, text).sub(463)
+    }
+
+    /// A token that once was valid.
+    pub(crate) fn dead(problem: Problem, now: i64) -> Self {
+        match problem {
+            Problem::PasswordChanged => Self::revoked(),
+            Problem::Expired(at) => Self::expired(&session_time(at), &session_time(now)),
+            Problem::AppRemoved => Self::app_removed(),
+            Problem::RoleLost => {
+                let text = "Error validating access token: The user must be an administrator, editor, or moderator of \
+                            the page in order to impersonate it.";
+                Self::new(400, 190, text).sub(492)
+            }
+        }
+    }
+
+    pub(crate) fn app_removed() -> Self {
+        let text = "Error validating access token: The user has not authorized application.";
+        Self::new(400, 190, text).sub(458)
+    }
+
+    pub(crate) fn app_token_wrong() -> Self {
+        Self::new(400, 190, "Invalid OAuth access token signature.")
+    }
+
+    /// A user token where only a Page token will do.
+    pub(crate) fn page_token_required() -> Self {
+        Self::new(400, 210, "(#210) A page access token is required to request this resource.")
+    }
+
+    pub(crate) fn permission(name: &str) -> Self {
+        Self::new(403, 10, format!("(#10) Requires {name} permission to manage the object"))
+    }
+
+    pub(crate) fn task_missing(task: &str) -> Self {
+        let text =
+            format!("(#200) User does not have sufficient administrative permission: the task {task} is missing");
+        Self::new(403, 200, text)
+    }
+
+    pub(crate) fn code_used() -> Self {
+        Self::invalid("This authorization code has been used.").sub(36_009)
+    }
+
+    pub(crate) fn code_expired() -> Self {
+        Self::invalid("This authorization code has expired.").sub(36_007)
+    }
+
+    pub(crate) fn code_unknown() -> Self {
+        Self::invalid("Invalid verification code format.")
+    }
+
+    pub(crate) fn redirect_differs() -> Self {
+        let text = "Error validating verification code. Please make sure your redirect_uri is identical to the one you \
+                    used in the OAuth dialog request";
+        Self::invalid(text).sub(36_008)
+    }
+
+    pub(crate) fn redirect_not_allowed() -> Self {
+        let text = "Can't Load URL: The domain of this URL isn't included in the app's domains.";
+        Self::new(400, 191, text)
+    }
+
+    pub(crate) fn client_secret() -> Self {
+        Self::new(400, 1, "Error validating client secret.")
+    }
+
+    pub(crate) fn unknown_app() -> Self {
+        Self::new(400, 101, "Error validating application. Invalid application ID.")
+    }
+
+    /// What Instagram says to a token of the wrong kind, and to a wrong method.
+    pub(crate) fn unsupported(method: &str) -> Self {
+        let text = format!("Unsupported request - method type: {}", method.to_ascii_lowercase());
+        Self::invalid(text).kind("IGApiException")
+    }
+
+    pub(crate) fn too_young() -> Self {
+        Self::invalid("The access token must be at least 24 hours old to be refreshed")
+    }
+
+    pub(crate) fn other_app() -> Self {
+        Self::invalid("(#100) The App_id in the input_token did not match the Viewing App")
+    }
+
+    pub(crate) fn not_verified(why: &str) -> Self {
+        let text = format!("(#2200) Callback verification failed with the following errors: {why}");
+        Self::new(400, 2200, text)
+    }
+
+    pub(crate) fn parameter_required(name: &str) -> Self {
+        Self::invalid(format!("(#100) The parameter {name} is required."))
+    }
+
+    /// The challenge in `WWW-Authenticate`, when there is one.
+    pub(crate) fn challenge(&self) -> Option<&'static str> {
+        match (self.code, self.subcode) {
+            (190, _) => Some("invalid_token"),
+            (100, Some(36_007..=36_009)) => Some("invalid_code"),
+            _ => None,
+        }
     }
 
     pub(crate) fn proof_missing() -> Self {

@@ -1,7 +1,10 @@
 //! Faults that strike before a send is accepted, as errors.
 //! Those that are not errors of Graph (hangs, HTML) are left to the caller.
 
-use crate::{clock::graph_time, faults::Fired, world::World};
+use crate::{
+    faults::Fired,
+    world::{World, tokens::Problem},
+};
 
 use super::error::GraphError;
 
@@ -16,11 +19,11 @@ pub(crate) fn error(world: &World, account: usize, fault: &Fired) -> Option<Grap
         "token_revoked" => GraphError::revoked(),
         "token_expired" => {
             let now = world.clock.now();
-            GraphError::expired(&graph_time(now - 3_600_000), &graph_time(now))
+            GraphError::dead(Problem::Expired(now - 3_600_000), now)
         }
         "permission_lost" => {
             let permission = if instagram { "instagram_business_manage_messages" } else { "pages_messaging" };
-            GraphError::new(403, 10, format!("(#10) Requires {permission} permission to manage the object"))
+            GraphError::permission(permission)
         }
         "account_restricted" => {
             GraphError::new(403, 10, "(#10) This account is temporarily restricted.").sub(1_893_063)

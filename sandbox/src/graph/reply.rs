@@ -44,8 +44,8 @@ pub(crate) fn refusal(
     for (name, value) in usage.unwrap_or_default() {
         response = response.header(name, value);
     }
-    if error.code == 190 && call.host != super::call::Host::InstagramGraph {
-        let text = format!("OAuth \"Facebook Platform\" \"invalid_token\" \"{}\"", error.message);
+    if let Some(challenge) = error.challenge().filter(|_| call.host != super::call::Host::InstagramGraph) {
+        let text = format!("OAuth \"Facebook Platform\" \"{challenge}\" \"{}\"", error.message);
         response = response.header("www-authenticate", text);
     }
     response.body(error.envelope(&trace).to_string())
@@ -68,4 +68,27 @@ pub(crate) fn throttled(
         response = response.header(name, value);
     }
     response.body(error.envelope(&trace).to_string())
+}
+
+/// An error of Instagram's code exchange, which has an envelope of its own.
+pub(crate) fn instagram_refusal(error: &GraphError) -> Response {
+    let body = serde_json::json!({
+        "error_type": "OAuthException", "code": error.status, "error_message": error.message,
+    });
+    plain(error.status, &body)
+}
+
+/// JSON without the headers of Graph.
+pub(crate) fn plain(status: u16, body: &Value) -> Response {
+    Response::builder()
+        .status(StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR))
+        .header("content-type", "application/json; charset=utf-8")
+        .header("cache-control", "private, no-cache, no-store, must-revalidate")
+        .body(body.to_string())
+}
+
+/// What a broken front server says.
+pub(crate) fn html_502() -> Response {
+    let page = "<!DOCTYPE html><html><head><title>Error</title></head><body><h1>Sorry, something went wrong.</h1></body></html>";
+    Response::builder().status(StatusCode::BAD_GATEWAY).content_type("text/html; charset=utf-8").body(page)
 }

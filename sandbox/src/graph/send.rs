@@ -3,7 +3,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use poem::{Body, Response, http::StatusCode};
+use poem::{Body, Response};
 use serde_json::{Map, Value};
 use tokio::io::AsyncRead;
 
@@ -19,6 +19,7 @@ use super::{
     call::Call,
     error::GraphError,
     refusals, reply,
+    waiting::{hang, held},
 };
 
 /// `POST /{who}/messages`.
@@ -67,10 +68,7 @@ async fn disturb(shared: &Arc<Shared>, call: &Call, fault: &Fired) -> Option<Res
     match fault.name {
         "html_502" => {
             shared.with(|world| world.counters.refused("html_502".to_owned()));
-            let page = "<!DOCTYPE html><html><head><title>Error</title></head><body><h1>Sorry, something went wrong.</h1></body></html>";
-            Some(
-                Response::builder().status(StatusCode::BAD_GATEWAY).content_type("text/html; charset=utf-8").body(page),
-            )
+            Some(reply::html_502())
         }
         "timeout_before_accept" => {
             shared.with(|world| world.counters.refused("timeout".to_owned()));
@@ -86,32 +84,6 @@ async fn disturb(shared: &Arc<Shared>, call: &Call, fault: &Fired) -> Option<Res
             Some(Response::default())
         }
         _ => None,
-    }
-}
-
-/// Waits that long; false when the caller hung up before.
-async fn hang(shared: &Arc<Shared>, call: &Call, ms: u64) -> bool {
-    tokio::select! {
-        () = tokio::time::sleep(Duration::from_millis(ms)) => true,
-        () = shared.connections.hung_up(call.peer) => false,
-    }
-}
-
-/// Waits for the next release, and is counted meanwhile; false when the caller hung up before.
-async fn held(shared: &Arc<Shared>, call: &Call) -> bool {
-    struct Counted<'a>(&'a Shared);
-    impl Drop for Counted<'_> {
-        fn drop(&mut self) {
-            self.0.read(|world| world.counters.held = world.counters.held.saturating_sub(1));
-        }
-    }
-    let mut release = shared.release.subscribe();
-    shared.read(|world| world.counters.held += 1);
-    let _counted = Counted(shared);
-    tokio::select! {
-        // The sender lives as long as the sandbox; if it is gone, nothing is held any more.
-        _ = release.changed() => true,
-        () = shared.connections.hung_up(call.peer) => false,
     }
 }
 

@@ -4,7 +4,10 @@
 use poem::http::Method;
 use serde_json::{Value, json};
 
-use crate::world::{World, accounts::Platform};
+use crate::{
+    oauth::scopes,
+    world::{World, accounts::Platform},
+};
 
 use super::{
     access::{self, Caller},
@@ -12,11 +15,54 @@ use super::{
     error::GraphError,
 };
 
-/// Names only Instagram knows; the Page edge refuses them.
-const INSTAGRAM_ONLY: [&str; 4] = ["messaging_seen", "comments", "messaging_referral", "messaging_handover"];
-const PAGE_FIELDS: &str = "{feed, mention, name, messages, messaging_postbacks, messaging_optins, message_deliveries, \
-     message_reads, message_echoes, message_edits, message_reactions, messaging_referrals, messaging_handovers, \
-     messaging_policy_enforcement, standby}";
+/// What a Page can be subscribed to; names only Instagram knows are not among them.
+const PAGE_FIELDS: [&str; 20] = [
+    "feed",
+    "mention",
+    "name",
+    "messages",
+    "messaging_postbacks",
+    "messaging_optins",
+    "message_deliveries",
+    "message_reads",
+    "message_echoes",
+    "message_edits",
+    "message_reactions",
+    "messaging_referrals",
+    "messaging_handovers",
+    "messaging_policy_enforcement",
+    "messaging_account_linking",
+    "response_feedback",
+    "ratings",
+    "leadgen",
+    "picture",
+    "standby",
+];
+
+const INSTAGRAM_FIELDS: [&str; 17] = [
+    "comments",
+    "live_comments",
+    "mentions",
+    "messages",
+    "message_echoes",
+    "message_reactions",
+    "message_edit",
+    "message_edits",
+    "messaging_postbacks",
+    "messaging_referral",
+    "messaging_seen",
+    "messaging_optins",
+    "messaging_handover",
+    "messaging_policy_enforcement",
+    "response_feedback",
+    "story_insights",
+    "standby",
+];
+
+/// Every field of a webhook object.
+pub(crate) fn fields_of(object: &str) -> &'static [&'static str] {
+    if object == "page" { &PAGE_FIELDS } else { &INSTAGRAM_FIELDS }
+}
 
 /// All three methods of the edge.
 pub(crate) fn edge(world: &mut World, call: &Call, who: &str) -> Result<Value, GraphError> {
@@ -24,9 +70,16 @@ pub(crate) fn edge(world: &mut World, call: &Call, who: &str) -> Result<Value, G
     if !access::is_caller(world, caller, who) {
         return Err(GraphError::no_such_object(who));
     }
+    match caller.platform {
+        Platform::Facebook => caller.bearer.needs(world, "pages_manage_metadata")?,
+        Platform::Instagram => caller.bearer.needs(world, scopes::INSTAGRAM_BASIC)?,
+    }
     match call.method {
         Method::GET => Ok(list(world, caller)),
-        Method::POST => install(world, call, caller),
+        Method::POST => {
+            access::needs_task(world, caller.bearer, "MODERATE")?;
+            install(world, call, caller)
+        }
         Method::DELETE => {
             set(world, caller, false, None);
             Ok(json!({"success": true}))
@@ -62,9 +115,10 @@ fn install(world: &mut World, call: &Call, caller: Caller) -> Result<Value, Grap
         return Err(GraphError::invalid("(#100) The parameter subscribed_fields is required."));
     }
     if caller.platform == Platform::Facebook {
-        let wrong = fields.iter().position(|field| INSTAGRAM_ONLY.contains(&field.as_str()));
+        let wrong = fields.iter().position(|field| !PAGE_FIELDS.contains(&field.as_str()));
         if let Some(wrong) = wrong {
-            let text = format!("(#100) Param subscribed_fields[{wrong}] must be one of {PAGE_FIELDS}");
+            let known = PAGE_FIELDS.join(", ");
+            let text = format!("(#100) Param subscribed_fields[{wrong}] must be one of {{{known}}}");
             return Err(GraphError::invalid(text));
         }
     }

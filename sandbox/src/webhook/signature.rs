@@ -7,12 +7,17 @@ use sha2::Sha256;
 
 /// Lower-case hex HMAC-SHA256.
 pub(crate) fn sha256(secret: &str, message: &[u8]) -> String {
+    hex::encode(sha256_bytes(secret, message))
+}
+
+/// The same as it is, for a `signed_request`.
+pub(crate) fn sha256_bytes(secret: &str, message: &[u8]) -> Vec<u8> {
     // An HMAC takes a key of any length, so the error cannot happen; an empty text would verify nowhere.
     Hmac::<Sha256>::new_from_slice(secret.as_bytes()).map_or_else(
-        |_| String::new(),
+        |_| Vec::new(),
         |mut mac| {
             mac.update(message);
-            hex::encode(mac.finalize().into_bytes())
+            mac.finalize().into_bytes().to_vec()
         },
     )
 }

@@ -58,6 +58,10 @@ pub(crate) struct Account {
     pub(crate) page: Option<usize>,
     /// The Instagram account linked to a Page.
     pub(crate) instagram: Option<usize>,
+    /// `BUSINESS`, `MEDIA_CREATOR` or `PERSONAL`.
+    pub(crate) account_type: &'static str,
+    /// The address of its picture.
+    pub(crate) picture: Option<String>,
     pub(crate) human_agent: bool,
     pub(crate) subscribed: bool,
     pub(crate) subscribed_fields: Vec<String>,
@@ -84,6 +88,8 @@ impl Account {
             token: None,
             page: None,
             instagram: None,
+            account_type: "BUSINESS",
+            picture: None,
             human_agent: false,
             subscribed: true,
             subscribed_fields: vec!["messages".to_owned()],
@@ -133,12 +139,11 @@ impl Account {
     }
 }
 
-/// All accounts, found by id and by token.
+/// All accounts, found by id.
 #[derive(Debug, Default)]
 pub(crate) struct Accounts {
     list: Vec<Account>,
     by_id: HashMap<String, usize>,
-    by_token: HashMap<String, usize>,
     by_mid: HashMap<String, (Place, usize)>,
 }
 
@@ -149,11 +154,6 @@ impl Accounts {
 
     pub(crate) fn find(&self, id: &str) -> Option<usize> {
         self.by_id.get(id).copied()
-    }
-
-    /// Whose token this is; a Page's also serves the linked Instagram account.
-    pub(crate) fn by_token(&self, token: &str) -> Option<usize> {
-        self.by_token.get(token).copied()
     }
 
     pub(crate) fn get(&self, index: usize) -> &Account {
@@ -183,14 +183,6 @@ impl Accounts {
         self.by_id.insert(account.id.clone(), index);
         self.list.push(account);
         index
-    }
-
-    /// Gives an account that token; the old one is unknown from then on.
-    pub(crate) fn set_token(&mut self, index: usize, token: String) {
-        if let Some(old) = self.list[index].token.replace(token.clone()) {
-            self.by_token.remove(&old);
-        }
-        self.by_token.insert(token, index);
     }
 
     /// Adds a message to a thread.
@@ -238,7 +230,9 @@ impl Accounts {
             "name": account.name, "username": account.username, "accessToken": token,
             "appScopedId": account.app_scoped_id, "pageId": page.map(|page| &page.id),
             "pageAccessToken": page.and_then(|page| page.token.as_ref()),
+            "accountType": account.account_type, "picture": account.picture,
             "humanAgent": account.human_agent, "subscribed": account.subscribed,
+            "subscribedFields": account.subscribed_fields,
             "failingSince": account.failing_since.map(rfc3339), "alertedAt": account.alerted_at.map(rfc3339),
             "disabledAt": account.disabled_at.map(rfc3339), "customers": account.people.len(),
         })

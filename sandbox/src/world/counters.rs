@@ -5,7 +5,10 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::World;
+use super::{
+    World,
+    oauth_counters::{OauthCounters, Op},
+};
 
 /// Totals since the start or the last reset.
 #[derive(Debug, Default)]
@@ -26,6 +29,7 @@ pub(crate) struct Counters {
     pub(crate) conversation_reads: u64,
     pub(crate) profile_reads: u64,
     pub(crate) held: u64,
+    pub(crate) oauth: OauthCounters,
 }
 
 impl Counters {
@@ -59,7 +63,8 @@ impl World {
                 .collect();
         }
         let most = self.accounts.all().iter().flat_map(|account| &account.people);
-        json!({
+        let mut shown = json!({
+            "oauth": counters.oauth.to_json(),
             "sendsReceived": counters.sends_received,
             "sendsAccepted": counters.sends_accepted,
             "sendsRefused": {"total": counters.sends_refused.values().sum::<u64>(), "byCode": counters.sends_refused},
@@ -80,6 +85,12 @@ impl World {
             "held": counters.held,
             "repliesByInbound": replies,
             "maxSendsPerCustomer": most.map(|person| person.sent.len()).max().unwrap_or_default(),
-        })
+        });
+        if detail {
+            shown["refreshesByAccount"] = counters.oauth.by_account(Op::Refresh);
+            shown["subscribesByAccount"] = counters.oauth.by_account(Op::Subscribe);
+            shown["unsubscribesByAccount"] = counters.oauth.by_account(Op::Unsubscribe);
+        }
+        shown
     }
 }

@@ -4,16 +4,26 @@
 pub(crate) mod accounts;
 pub(crate) mod counters;
 pub(crate) mod inbound;
+pub(crate) mod managers;
+pub(crate) mod oauth_counters;
 pub(crate) mod people;
+pub(crate) mod subjects;
+pub(crate) mod tokens;
 
-use std::sync::{Mutex, PoisonError};
+use std::{
+    collections::HashMap,
+    sync::{Mutex, PoisonError},
+};
 
 use rand::{SeedableRng, rngs::StdRng};
 use tokio::sync::{Notify, watch};
 
-use crate::{clock::Clock, config::Config, connection::Connections, faults::Faults, ids::Ids, webhook::queue::Queue};
+use crate::{
+    clock::Clock, config::Config, connection::Connections, faults::Faults, ids::Ids, oauth::codes::Code,
+    webhook::queue::Queue,
+};
 
-use self::{accounts::Accounts, counters::Counters, people::Sent};
+use self::{accounts::Accounts, counters::Counters, managers::Manager, people::Sent, tokens::Tokens};
 
 /// Everything that changes.
 #[derive(Debug)]
@@ -23,6 +33,13 @@ pub(crate) struct World {
     pub(crate) rng: StdRng,
     pub(crate) ids: Ids,
     pub(crate) accounts: Accounts,
+    /// People with a Facebook login.
+    pub(crate) managers: Vec<Manager>,
+    pub(crate) tokens: Tokens,
+    /// Authorization codes by their text.
+    pub(crate) codes: HashMap<String, Code>,
+    /// App-level fields by webhook object; none: every field, as the dashboard has it.
+    pub(crate) app_fields: HashMap<&'static str, Vec<String>>,
     pub(crate) sent: Vec<Sent>,
     /// Every DM from a customer, with the replies it got.
     pub(crate) inbound: Vec<inbound::Inbound>,
@@ -42,6 +59,10 @@ impl World {
             rng,
             ids: Ids::default(),
             accounts: Accounts::default(),
+            managers: Vec::new(),
+            tokens: Tokens::default(),
+            codes: HashMap::new(),
+            app_fields: HashMap::new(),
             sent: Vec::new(),
             inbound: Vec::new(),
             queue: Queue::default(),
@@ -58,6 +79,8 @@ impl World {
         if keep_accounts {
             fresh.accounts = std::mem::take(&mut self.accounts);
             fresh.accounts.forget_messages();
+            fresh.managers = std::mem::take(&mut self.managers);
+            fresh.tokens = std::mem::take(&mut self.tokens);
             // Ids go on counting: a message id of before must not come again.
             fresh.ids = std::mem::take(&mut self.ids);
         }

@@ -46,7 +46,9 @@ impl Harness {
         };
         let running = Sandbox::bind("127.0.0.1:0".parse().unwrap(), config).await.unwrap();
         let base = running.url();
-        let http = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(20)).build().unwrap();
+        // A redirect is an answer here: its address is what is tested.
+        let http = reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none());
+        let http = http.timeout(Duration::from_secs(20)).build().unwrap();
         Self { running, receiver, http, base }
     }
 

@@ -3,11 +3,16 @@
 
 #![expect(clippy::unwrap_used, reason = "the lint knows test functions, not what they call")]
 
+mod consent;
 mod control;
+mod facebook_login;
 mod faults;
 mod harness;
+mod instagram_login;
 mod load;
 mod raw;
 mod receiver;
 mod sends;
+mod signing;
+mod subscriptions;
 mod webhooks;

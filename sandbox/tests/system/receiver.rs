@@ -13,6 +13,7 @@ use serde_json::Value;
 #[derive(Debug, Clone)]
 pub struct Got {
     pub path: String,
+    pub query: String,
     pub body: Vec<u8>,
     pub sha256: Option<String>,
     pub sha1: Option<String>,
@@ -44,6 +45,8 @@ impl Got {
 #[derive(Debug, Default)]
 struct State {
     got: Vec<Got>,
+    /// What a verification is answered with instead of its challenge.
+    challenge: Option<String>,
     status: u16,
     delay: Duration,
 }
@@ -62,20 +65,23 @@ impl Endpoint for Front {
     async fn call(&self, mut request: Request) -> poem::Result<Response> {
         let body = request.take_body().into_vec().await?;
         let header = |name: &str| request.header(name).map(str::to_owned);
-        let (status, delay) = {
+        let asked = request.original_uri().query().unwrap_or_default();
+        let asked = asked.split('&').find_map(|pair| pair.strip_prefix("hub.challenge=")).map(str::to_owned);
+        let (status, delay, said) = {
             let mut state = self.0.lock().unwrap();
             state.got.push(Got {
                 path: request.original_uri().path().to_owned(),
+                query: request.original_uri().query().unwrap_or_default().to_owned(),
                 body,
                 sha256: header("x-hub-signature-256"),
                 sha1: header("x-hub-signature"),
                 agent: header("user-agent").unwrap_or_default(),
                 at: Instant::now(),
             });
-            (state.status, state.delay)
+            (state.status, state.delay, asked.map(|asked| state.challenge.clone().unwrap_or(asked)))
         };
         tokio::time::sleep(delay).await;
-        Ok(StatusCode::from_u16(status).unwrap().into())
+        Ok(Response::builder().status(StatusCode::from_u16(status).unwrap()).body(said.unwrap_or_default()))
     }
 }
 
@@ -91,6 +97,11 @@ impl Receiver {
 
     pub fn answer(&self, status: u16) {
         self.state.lock().unwrap().status = status;
+    }
+
+    /// From now on verifications get this instead of their challenge.
+    pub fn answer_challenges_with(&self, text: &str) {
+        self.state.lock().unwrap().challenge = Some(text.to_owned());
     }
 
     pub fn delay(&self, delay: Duration) {
