@@ -74,7 +74,7 @@ impl World {
         let now = self.clock.now();
         let mut made = Vec::new();
         for app in apps {
-            let skip = self.no_subscriber(event.account, object);
+            let skip = self.no_subscriber(event.account, object).or_else(|| self.no_field(&event, object));
             if self.config.batch.is_some() && !urgent && skip.is_none() {
                 made.extend(self.add_to_batch(object, app, &event));
                 continue;

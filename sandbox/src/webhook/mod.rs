@@ -6,6 +6,7 @@ pub(crate) mod deliverer;
 pub(crate) mod delivery;
 pub(crate) mod emit;
 pub(crate) mod events;
+pub(crate) mod fields;
 pub(crate) mod outcome;
 pub(crate) mod queue;
 pub(crate) mod signature;

@@ -123,3 +123,44 @@ async fn an_app_is_subscribed_after_a_verification() {
     assert_eq!(list().await, json!([]));
     assert!(h.dm(&page, "unheard").await["deliveryId"].is_null());
 }
+
+#[tokio::test]
+async fn only_subscribed_fields_flow_when_that_is_enforced() {
+    let h = Harness::start().await;
+    let (page, ig) = (h.page().await, h.instagram().await);
+    h.post("settings", json!({"enforceSubscribedFields": true})).await;
+    let heard = async |pair: &Pair, path: &str, more: Value| {
+        let mut body = json!({"accountId": pair.account, "customerId": pair.customer});
+        body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        h.post(path, body).await["deliveryId"].is_string()
+    };
+    let owner = json!({"text": "me"});
+    // A new Page is subscribed to messages alone; an Instagram account's own list does not matter.
+    assert!(heard(&page, "messages", json!({"text": "hi"})).await);
+    assert!(!heard(&page, "reads", json!({})).await && !heard(&page, "owner-messages", owner.clone()).await);
+    assert!(heard(&ig, "reads", json!({"mid": "m"})).await && heard(&ig, "owner-messages", owner.clone()).await);
+    subscribe(&h, "facebook-graph", &page, "messages,message_reads,message_echoes").await;
+    assert!(heard(&page, "reads", json!({})).await && heard(&page, "owner-messages", owner.clone()).await);
+    let path = format!("facebook-graph/v25.0/{FB_ID}/subscriptions");
+    let app = format!("{FB_ID}|{FB_SECRET}");
+    let url = format!("http://{}/hook", h.receiver.addr);
+    for object in ["page", "instagram"] {
+        let form = [
+            ("object", object),
+            ("callback_url", url.as_str()),
+            ("verify_token", "v"),
+            ("fields", "messages,message_reactions"),
+            ("access_token", app.as_str()),
+        ];
+        assert_eq!(h.form(&path, &form).await.status, 200);
+    }
+    assert!(!heard(&page, "reads", json!({})).await);
+    assert!(!heard(&ig, "reads", json!({"mid": "m"})).await && heard(&ig, "owner-messages", owner).await);
+    assert!(heard(&ig, "reactions", json!({"mid": "m"})).await && heard(&page, "messages", json!({"text": "a"})).await);
+    let url = format!("{}/{path}?object=page&fields=message_reactions&access_token={FB_ID}%7C{FB_SECRET}", h.base);
+    assert_eq!(h.raw(h.http.delete(url)).await.status, 200);
+    let list = h.graph(&format!("{path}?access_token={FB_ID}%7C{FB_SECRET}")).await;
+    assert_eq!(list.body["data"][0]["fields"], json!([{"name": "messages", "version": "v25.0"}]));
+    let event = json!({"accountId": ig.account, "field": "changes", "event": {"field": "comments", "value": {}}});
+    assert!(h.post("events", event).await["deliveryId"].is_null());
+}
