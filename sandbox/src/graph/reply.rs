@@ -60,11 +60,14 @@ pub(crate) fn throttled(
     version: &str,
 ) -> Response {
     let (trace, usage) = shared.read(|world| {
-        let usage = account.map(|account| usage::headers(world, account, 100, minutes));
+        let usage = match account {
+            Some(account) => usage::headers(world, account, 100, minutes),
+            None => usage::of_app(world, 100, minutes),
+        };
         (ids::trace(&mut world.rng), usage)
     });
     let mut response = frame(error.status, version, &trace);
-    for (name, value) in usage.unwrap_or_default() {
+    for (name, value) in usage {
         response = response.header(name, value);
     }
     response.body(error.envelope(&trace).to_string())

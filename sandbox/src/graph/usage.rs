@@ -24,13 +24,22 @@ pub(crate) fn count(world: &mut World, account: usize) -> Option<Headers> {
 pub(crate) fn headers(world: &World, account: usize, percent: u64, minutes: u64) -> Headers {
     let Some(account) = world.accounts.all().get(account) else { return Headers::new() };
     let kind = if account.is_instagram() { "instagram" } else { "messenger" };
+    both(&account.id, kind, percent, minutes)
+}
+
+/// The same for a call that concerns no account: a list of Pages, say.
+pub(crate) fn of_app(world: &World, percent: u64, minutes: u64) -> Headers {
+    both(&world.config.meta_app_id, "pages", percent, minutes)
+}
+
+fn both(id: &str, kind: &str, percent: u64, minutes: u64) -> Headers {
     let time = percent.min(25);
     let app = json!({"call_count": percent, "total_time": time, "total_cputime": time});
     let business = json!([{
         "type": kind, "call_count": percent, "total_cputime": time, "total_time": time,
         "estimated_time_to_regain_access": minutes,
     }]);
-    let by_account: Map<_, _> = [(account.id.clone(), business)].into_iter().collect();
+    let by_account: Map<_, _> = [(id.to_owned(), business)].into_iter().collect();
     vec![
         ("x-app-usage", app.to_string()),
         ("x-business-use-case-usage", serde_json::Value::Object(by_account).to_string()),

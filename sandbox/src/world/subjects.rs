@@ -26,24 +26,26 @@ impl World {
         if let (Subject::Person(person), Death::AppRemoved) = (subject, death) {
             self.managers[person].grant = None;
         }
-        let mut killed = 0;
+        let alive = self.count_valid(subject);
         for index in self.tokens_of(subject) {
-            let token = self.tokens.get_mut(index);
-            killed += usize::from(token.death.is_none());
-            token.death.get_or_insert(death);
+            self.tokens.get_mut(index).death.get_or_insert(death);
         }
-        killed
+        alive
     }
 
-    /// Ends their time.
+    /// Ends their time; answers how many were alive.
     pub(crate) fn expire_tokens(&mut self, subject: Subject) -> usize {
-        let now = self.clock.now();
-        let tokens = self.tokens_of(subject);
-        for index in &tokens {
-            let token = self.tokens.get_mut(*index);
+        let (now, alive) = (self.clock.now(), self.count_valid(subject));
+        for index in self.tokens_of(subject) {
+            let token = self.tokens.get_mut(index);
             token.expires_at = Some(token.expires_at.map_or(now, |at| at.min(now)));
         }
-        tokens.len()
+        alive
+    }
+
+    fn count_valid(&self, subject: Subject) -> usize {
+        let tokens = self.tokens_of(subject);
+        tokens.into_iter().filter(|index| self.token_problem(self.tokens.get(*index)).is_none()).count()
     }
 
     /// Takes permissions away from them and from what was granted.
