@@ -26,6 +26,11 @@ impl Managed {
         ALL_TASKS.map(str::to_owned).to_vec()
     }
 
+    /// That Page with every right.
+    fn fully(page: usize) -> Self {
+        Self { page, tasks: Self::all_tasks(), portfolio_only: false, client_page: false, without_token: false }
+    }
+
     pub(crate) fn may(&self, task: &str) -> bool {
         self.tasks.iter().any(|own| own == task)
     }
@@ -89,6 +94,7 @@ impl World {
     /// Adds a person. A stand-in that nobody has used makes room.
     pub(crate) fn add_manager(&mut self, id: Option<String>) -> usize {
         let unused = self.managers.iter().position(|person| person.stand_in && person.grant.is_none());
+        let unused = unused.filter(|index| !self.tokens.known().any(|(_, token)| token.person == Some(*index)));
         let person = self.new_manager(id);
         match unused {
             Some(index) => {
@@ -114,19 +120,17 @@ impl World {
         }
         let all = self.accounts.all().iter().enumerate();
         all.filter(|(_, account)| account.platform == Platform::Facebook)
-            .map(|(page, _)| Managed {
-                page,
-                tasks: Managed::all_tasks(),
-                portfolio_only: false,
-                client_page: false,
-                without_token: false,
-            })
+            .map(|(page, _)| Managed::fully(page))
             .collect()
     }
 
     /// That Page, if the person manages it.
     pub(crate) fn managed_page(&self, person: usize, page: usize) -> Option<Managed> {
-        self.managed(person).into_iter().find(|managed| managed.page == page)
+        // Every call with a Page token comes here, so the list of all Pages is not made for it.
+        match &self.managers[person].pages {
+            Some(pages) => pages.iter().find(|managed| managed.page == page).cloned(),
+            None => Some(Managed::fully(page)),
+        }
     }
 
     /// The Pages a person manages and has granted to the app.

@@ -172,6 +172,8 @@ async fn people_are_made_and_forgotten() {
         (&json!("ada"), &json!("Ada"), &json!(false))
     );
     assert_eq!(h.get("people").await["total"], 1);
+    let page_html = h.raw(h.http.get(format!("{}/sandbox", h.base))).await;
+    assert!(page_html.body.as_str().unwrap().contains("People who manage Pages"));
     let changed = h.post("people", json!({"id": "ada", "name": "Ada B"})).await;
     assert_eq!((&changed["appScopedId"], &changed["name"]), (&made["appScopedId"], &json!("Ada B")));
     assert_eq!(changed["pages"].as_array().unwrap().len(), 1);
