@@ -9,6 +9,7 @@ mod connections;
 mod health;
 mod inbox;
 mod limits;
+mod logins;
 mod rows;
 mod tenants;
 mod webhooks;

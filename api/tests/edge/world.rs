@@ -12,6 +12,7 @@ use domain::settings::Settings;
 use domain::vault::{Vault, VaultKey};
 use domain::{Context, OrganizationId};
 use jobs::{Ledger, LedgerSettings};
+use meta::Login;
 use meta::client::MetaClient;
 use meta::signature::AppSecrets;
 use migration::{Migrator, MigratorTrait as _};
@@ -42,13 +43,22 @@ pub struct Like {
     pub origin: &'static str,
     pub limits: Limits,
     pub trusted_proxies: Vec<IpAddr>,
+    pub meta: meta::client::Settings,
+    pub instagram_login: Login,
 }
 
 impl Default for Like {
     fn default() -> Self {
         let limits =
             Limits { announce: Duration::from_millis(100), drain: Duration::from_secs(5), ..Limits::default() };
-        Self { signup_plan: Some("pro"), origin: "http://shop.test", limits, trusted_proxies: Vec::new() }
+        Self {
+            signup_plan: Some("pro"),
+            origin: "http://shop.test",
+            limits,
+            trusted_proxies: Vec::new(),
+            meta: meta::client::Settings::default(),
+            instagram_login: Login::Instagram,
+        }
     }
 }
 
@@ -78,12 +88,15 @@ impl World {
             webhook_verify_token: Some("verify me".into()),
             instagram_webhook_secrets: AppSecrets::new(vec!["instagram".into(), "former".into(), "meta".into()]),
             facebook_webhook_secrets: AppSecrets::new(vec!["meta".into()]),
+            instagram_login: like.instagram_login,
+            redirect_uri: format!("{}/api/meta/callback", like.origin),
+            redirect_instagram_uri: format!("{}/api/meta/instagram/callback", like.origin),
             ..Settings::default()
         };
         let ctx = Context {
             db,
             vault: Arc::new(Vault::new(vec![VaultKey::new("k1", [7; 32]).unwrap()]).unwrap()),
-            meta: Arc::new(MetaClient::new(meta::client::Settings::default()).unwrap()),
+            meta: Arc::new(MetaClient::new(like.meta).unwrap()),
             clock: clock.clone(),
             settings: Arc::new(settings),
         };

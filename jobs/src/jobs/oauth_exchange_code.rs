@@ -80,11 +80,16 @@ fn run<'a>(ledger: &'a Ledger, job: &'a Job) -> BoxFuture<'a, Result<Finish, Han
 
 async fn refused(ledger: &Ledger, job: &Job, flow: &Flow, error: &GraphError) -> Result<Finish, HandlerError> {
     let understood = understand(Operation::CodeExchange, error);
-    let answered = matches!(error.cause, Cause::Graph | Cause::Instagram);
+    let answered = matches!(error.cause, Cause::Graph | Cause::Instagram)
+        && error.http_status.is_none_or(|status| status < 500)
+        && !error.is_transient
+        && error.code != Some(2);
     let code = match understood.classified.class {
         ErrorClass::AppConfiguration => "app_misconfigured",
+        // api.instagram.com has no number for it.
+        _ if error.cause == Cause::Instagram && error.message.contains("expired") => "code_expired",
         _ if error.subcode == Some(36007) => "code_expired",
-        _ if answered && !error.is_transient && error.code != Some(2) => "code_invalid",
+        _ if answered => "code_invalid",
         _ => "meta_unavailable",
     };
     end(ledger, job, flow, End { code, sentence: understood.classified.hint.to_owned(), failure: understood.failure })

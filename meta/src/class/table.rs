@@ -50,6 +50,7 @@ pub const RULES: &[Rule] = &[
     ANY.at(&[CodeExchange])
         .text("redirect_uri is identical")
         .means(AppConfiguration, "The redirect address differs from the one the login started with."),
+    ANY.at(&[CodeExchange]).text("client secret").means(AppConfiguration, "Meta does not accept the app secret."),
     ANY.at(&[CodeExchange])
         .text("invalid platform app")
         .means(AppConfiguration, "Meta does not know the app id; it must be the Instagram app's own id."),

@@ -108,10 +108,13 @@ pub(crate) fn save_account(world: &mut World, input: &Input) -> Answer {
     account.account_type = wanted.account_type.map_or(account.account_type, AccountType::name);
     account.picture = wanted.picture.or_else(|| account.picture.take());
     account.human_agent = wanted.human_agent.unwrap_or(account.human_agent);
-    match wanted.subscribed {
-        Some(true) => account.subscribe(None),
-        Some(false) => account.subscribed = false,
-        None => {}
+    if let Some(on) = wanted.subscribed {
+        // Reached through a Page, an account has its webhooks by the Page's installation.
+        let page = world.accounts.get(index).page.filter(|_| login == Login::Facebook);
+        for index in [Some(index), page].into_iter().flatten() {
+            let account = world.accounts.get_mut(index);
+            if on { account.subscribe(None) } else { account.subscribed = false }
+        }
     }
     Ok((201, world.accounts.to_json(index)))
 }
