@@ -2,6 +2,7 @@
 //! It knows nothing of the product, so that what a test sees of a database is not seen through the code under test.
 
 mod database;
+mod dump;
 mod port;
 mod postgres;
 mod programs;

@@ -4,7 +4,7 @@ use super::migrate;
 use crate::settings::Settings;
 use anyhow::Context as _;
 use domain::Context;
-use domain::clock::SystemClock;
+use domain::clock::{Clock, SystemClock};
 use domain::db::Db;
 use meta::client::MetaClient;
 use secrecy::ExposeSecret as _;
@@ -36,6 +36,16 @@ pub struct Edge {
     pub trusted_proxies: Vec<std::net::IpAddr>,
 }
 
+/// The machine's clock; with fault points also one that a test turns, by the milliseconds in the file that CLOCK_OFFSET_FILE
+/// names.
+fn clock() -> Arc<dyn Clock> {
+    #[cfg(feature = "failpoints")]
+    if let Some(file) = std::env::var_os("CLOCK_OFFSET_FILE") {
+        return Arc::new(turned::TurnedClock::new(file.into()));
+    }
+    Arc::new(SystemClock)
+}
+
 /// Opens everything.
 pub async fn make(settings: Settings) -> anyhow::Result<Made> {
     let (origin, secure) = (settings.origin(), settings.is_secure());
@@ -48,7 +58,7 @@ pub async fn make(settings: Settings) -> anyhow::Result<Made> {
         db,
         vault: Arc::new(vault),
         meta: Arc::new(meta),
-        clock: Arc::new(SystemClock),
+        clock: clock(),
         settings: Arc::new(settings.domain),
     };
     let edge = Edge {
@@ -61,4 +71,29 @@ pub async fn make(settings: Settings) -> anyhow::Result<Made> {
         trusted_proxies: settings.trusted_proxies,
     };
     Ok(Made { ctx, edge })
+}
+
+#[cfg(feature = "failpoints")]
+mod turned {
+    use domain::clock::{Clock, Millis, SystemClock};
+    use std::path::PathBuf;
+
+    /// The machine's clock, turned as far as a file says at this moment: every process that reads the file turns with it.
+    #[derive(Debug)]
+    pub struct TurnedClock {
+        file: PathBuf,
+    }
+
+    impl TurnedClock {
+        pub fn new(file: PathBuf) -> Self {
+            Self { file }
+        }
+    }
+
+    impl Clock for TurnedClock {
+        fn now(&self) -> Millis {
+            let text = std::fs::read_to_string(&self.file).unwrap_or_default();
+            SystemClock.now() + text.trim().parse::<Millis>().unwrap_or(0)
+        }
+    }
 }

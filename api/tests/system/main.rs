@@ -3,9 +3,11 @@
 
 mod admin;
 mod bell;
+mod canaries;
 mod crashes;
 mod disk;
 mod journey;
+mod logins;
 mod process;
 mod system;
 mod webhooks;

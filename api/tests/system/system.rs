@@ -19,8 +19,8 @@ pub struct System {
     pub service: Option<Process>,
     pub operator: String,
     email: String,
-    password: String,
-    organization: String,
+    pub password: String,
+    pub organization: String,
     sandbox_process: Process,
     // Dropped when the processes above have ended.
     pub database: Database,
@@ -51,6 +51,9 @@ impl System {
         let others = [
             ("BIND_ADDR", address.as_str()),
             ("PUBLIC_URL", &api),
+            // The sandbox's own.
+            ("META_APP_ID", "100000000000001"),
+            ("INSTAGRAM_APP_ID", "200000000000002"),
             ("META_APP_SECRET", "a-meta-secret-for-tests"),
             ("INSTAGRAM_APP_SECRET", "an-instagram-secret-for-tests"),
             ("META_WEBHOOK_VERIFY_TOKEN", "a-verify-token"),
@@ -102,14 +105,25 @@ impl System {
             system.admin(&["create-user", "--email", "ann@shop.test", "--organization", "Shop", "--plan", "pro"], "");
         system.password = user["password"].as_str().unwrap().to_owned();
         system.organization = user["organization"]["id"].as_str().unwrap().to_owned();
-        let key = system.admin(&["create-key", "--scopes", "jobs:read,jobs:write,audit:read"], "");
-        system.operator = key["key"].as_str().unwrap().to_owned();
+        system.new_operator();
         let hooks = json!({
             "webhookUrlInstagram": format!("{}/api/webhooks/instagram", system.api),
             "webhookUrlFacebook": format!("{}/api/webhooks/facebook", system.api),
+            "metaRedirectUris": [
+                format!("{}/api/meta/callback", system.api), format!("{}/api/meta/instagram/callback", system.api),
+            ],
+            "instagramRedirectUris": [format!("{}/api/meta/instagram/callback", system.api)],
+            "deauthorizeUrlInstagram": format!("{}/api/meta/deauthorize", system.api),
+            "dataDeletionUrlInstagram": format!("{}/api/meta/data-deletion", system.api),
         });
         system.control("/sandbox/settings", hooks).await;
         system
+    }
+
+    /// A fresh key of an operator.
+    pub fn new_operator(&mut self) {
+        let key = self.admin(&["create-key", "--scopes", "jobs:read,jobs:write,audit:read"], "");
+        self.operator = key["key"].as_str().unwrap().to_owned();
     }
 
     /// Starts the service with more in its environment, and waits until it is ready.
@@ -280,9 +294,9 @@ impl System {
 
 /// A signed-in owner.
 pub struct Session<'a> {
-    system: &'a System,
-    cookie: String,
-    csrf: String,
+    pub system: &'a System,
+    pub cookie: String,
+    pub csrf: String,
 }
 
 impl Session<'_> {
