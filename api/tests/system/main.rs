@@ -3,6 +3,7 @@
 
 mod admin;
 mod bell;
+mod browser;
 mod canaries;
 mod crashes;
 mod disk;

@@ -118,8 +118,8 @@ async fn parallel_saves_between_plan_changes_disconnects_and_reconnects_keep_the
 async fn disturb(bench: &Bench, person: &Person, step: usize) {
     tokio::time::sleep(Duration::from_millis(rand::random_range(0..15))).await;
     let tx = bench.ctx.db.begin().await.unwrap();
-    if step % 2 == 0 {
-        let plan = if step % 4 == 0 { "pro" } else { "starter" };
+    if step.is_multiple_of(2) {
+        let plan = if step.is_multiple_of(4) { "pro" } else { "starter" };
         organizations::set_plan(&tx, &bench.ctx, Actor::CommandLine, person.organization, plan).await.unwrap();
     } else {
         let rows = connections::list(tx.conn(), person.organization).await.unwrap();

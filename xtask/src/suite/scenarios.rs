@@ -18,8 +18,9 @@ const WITH_SERVERS: [&str; 3] = ["domain::postgres", "jobs::bell", "testbed::ser
 /// Runs them all.
 pub fn run(asked: &Asked) -> anyhow::Result<Vec<Row>> {
     tools::NEXTEST.require()?;
-    // System tests start the program, so it must be the present one.
+    // System tests start the program, so it must be the present one, and look at its pages with a browser.
     asked.built.program()?;
+    servers::require_browser()?;
     let mut once = nextest::found()?;
     let scenarios = taken(&mut once, &SCENARIOS)?;
     let with_servers = taken(&mut once, &WITH_SERVERS)?;

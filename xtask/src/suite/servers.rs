@@ -5,7 +5,7 @@ use super::run;
 use crate::output;
 use anyhow::{Context as _, ensure};
 use std::process::{Command, Stdio};
-use testbed::{POSTGRES_URL, Postgres, REDIS_URL, Redis, SETUP, Setup};
+use testbed::{Chromium, POSTGRES_URL, Postgres, REDIS_URL, Redis, SETUP, Setup};
 
 /// What a server is installed from.
 #[derive(Clone, Copy)]
@@ -18,6 +18,9 @@ struct Package {
 
 const POSTGRES: Package = Package { name: "postgresql", about: "PostgreSQL 15 or later", version: Postgres::installed };
 const REDIS: Package = Package { name: "redis-server", about: "redis-server", version: Redis::installed };
+
+const BROWSER: Package =
+    Package { name: "chromium-driver", about: "Chromium with its chromedriver", version: Chromium::installed };
 
 /// The running servers of a set-up; they end when dropped.
 #[derive(Debug)]
@@ -48,6 +51,11 @@ impl Servers {
 pub fn require_for(setup: Setup) -> anyhow::Result<()> {
     let needed = [(setup.has_postgres(), POSTGRES), (setup.has_redis(), REDIS)];
     require(needed.into_iter().filter_map(|(needed, package)| needed.then_some(package)))
+}
+
+/// Makes sure that there is a browser.
+pub fn require_browser() -> anyhow::Result<()> {
+    require([BROWSER].into_iter())
 }
 
 /// Makes sure that they are there.
