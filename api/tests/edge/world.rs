@@ -8,7 +8,7 @@ use domain::api_keys::{self, Scope};
 use domain::clock::{DAY, ManualClock};
 use domain::db::Db;
 use domain::password::Passwords;
-use domain::settings::Settings;
+use domain::settings::{Mail, Settings};
 use domain::vault::{Vault, VaultKey};
 use domain::{Context, OrganizationId};
 use jobs::{Ledger, LedgerSettings};
@@ -45,6 +45,7 @@ pub struct Like {
     pub trusted_proxies: Vec<IpAddr>,
     pub meta: meta::client::Settings,
     pub instagram_login: Login,
+    pub mail: Option<Mail>,
 }
 
 impl Default for Like {
@@ -58,6 +59,7 @@ impl Default for Like {
             trusted_proxies: Vec::new(),
             meta: meta::client::Settings::default(),
             instagram_login: Login::Instagram,
+            mail: None,
         }
     }
 }
@@ -89,6 +91,7 @@ impl World {
             instagram_webhook_secrets: AppSecrets::new(vec!["instagram".into(), "former".into(), "meta".into()]),
             facebook_webhook_secrets: AppSecrets::new(vec!["meta".into()]),
             instagram_login: like.instagram_login,
+            mail: like.mail,
             redirect_uri: format!("{}/api/meta/callback", like.origin),
             redirect_instagram_uri: format!("{}/api/meta/instagram/callback", like.origin),
             ..Settings::default()

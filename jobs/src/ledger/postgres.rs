@@ -120,6 +120,8 @@ DELETE FROM deliveries WHERE id = ANY(ARRAY(
             sign_in_failures: "
 DELETE FROM sign_in_failures WHERE subject = ANY(ARRAY(
     SELECT subject FROM sign_in_failures WHERE window_started_at < $1 LIMIT $2))",
+            connect_flows: "
+DELETE FROM connect_flows WHERE id = ANY(ARRAY(SELECT id FROM connect_flows WHERE created_at < $1 LIMIT $2))",
             message_marks: "
 DELETE FROM message_marks WHERE ctid = ANY(ARRAY(
     SELECT ctid FROM message_marks WHERE created_at < $1 LIMIT $2))",

@@ -103,6 +103,8 @@ DELETE FROM deliveries WHERE id IN (
             sign_in_failures: "
 DELETE FROM sign_in_failures WHERE subject IN (
     SELECT subject FROM sign_in_failures WHERE window_started_at < ?1 LIMIT ?2)",
+            connect_flows: "
+DELETE FROM connect_flows WHERE id IN (SELECT id FROM connect_flows WHERE created_at < ?1 LIMIT ?2)",
             message_marks: "
 DELETE FROM message_marks WHERE rowid IN (SELECT rowid FROM message_marks WHERE created_at < ?1 LIMIT ?2)",
             holds: "

@@ -56,6 +56,8 @@ pub struct Prune {
     pub deliveries: &'static str,
     /// Counters of failed sign-ins.
     pub sign_in_failures: &'static str,
+    /// Attempts to connect accounts.
+    pub connect_flows: &'static str,
     /// Marks of messages that never came.
     pub message_marks: &'static str,
     /// Holds that are over.

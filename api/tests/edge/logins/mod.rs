@@ -4,6 +4,7 @@ mod choices;
 mod failures;
 mod keeping;
 mod leaving;
+mod mail;
 mod redirects;
 
 use crate::world::{Answer, Caller, Like, World};
