@@ -1,11 +1,10 @@
 //! `accounts.save`: the accounts a person chose become connections, or the choice is refused with a reason. All in one
 //! transaction with the handle's use, so that a plan that is full costs the person nothing but another choice.
 
-use super::{
-    Finish, HandlerError, Kind, Run, accounts_subscribe, leave, message_send, payload, run_again, webhook_process,
-};
+use super::{Finish, HandlerError, Kind, Run, accounts_subscribe, leave, payload, run_again, webhook_process};
 use crate::ledger::Ledger;
 use crate::ledger::enqueue::NewJob;
+use crate::ledger::operate::wake_connection;
 use crate::ledger::settle::{settle, still_held};
 use crate::outcome::{Failure, Outcome, decide};
 use crate::policy::STANDARD;
@@ -105,7 +104,7 @@ fn run<'a>(ledger: &'a Ledger, job: &'a Job) -> BoxFuture<'a, Result<Finish, Han
             ledger.enqueue(&mut tx, vec![subscribe]).await?;
             // What came before the account had an owner is read again, and what waited for its token is sent.
             webhook_process::reroute(ledger, &mut tx, &connection.platform, &connection.external_id).await?;
-            message_send::wake(ledger, &tx, connection.id).await?;
+            wake_connection(&tx, connection.id, ledger.now()).await?;
         }
         let result = SaveResult::Connections(connections.iter().map(|connection| connection.id).collect());
         let decision = decide(job, Outcome::Completed(json!(result)), ledger.now(), 0.5);

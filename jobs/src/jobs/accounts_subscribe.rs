@@ -2,9 +2,10 @@
 //! runs after every connection, and every few hours for each account.
 
 use super::meta_answer::{mark, understand};
-use super::{Finish, HandlerError, Kind, Run, leave, message_send, payload, run_again};
+use super::{Finish, HandlerError, Kind, Run, leave, payload, run_again};
 use crate::ledger::Ledger;
 use crate::ledger::enqueue::NewJob;
+use crate::ledger::operate::wake_connection;
 use crate::ledger::settle::{settle, still_held};
 use crate::outcome::{Failure, Outcome, decide};
 use crate::policy::STANDARD;
@@ -128,7 +129,7 @@ async fn done(ledger: &Ledger, job: &Job, connection: &connection::Model, fresh:
     still_held(&tx, [job]).await?;
     connections::subscription_seen(&tx, connection, fresh, now).await?;
     // A send that found the account waiting for its owner in the moment it came back looks again now.
-    message_send::wake(ledger, &tx, connection.id).await?;
+    wake_connection(&tx, connection.id, ledger.now()).await?;
     let decision = decide(job, Outcome::Completed(json!({ "subscribed": true, "repaired": fresh })), now, 0.5);
     settle(&tx, job, &decision, now).await?;
     tx.commit().await?;

@@ -19,11 +19,10 @@ use domain::db::{Tx, is_unavailable};
 use domain::id::IdKind;
 use domain::outbound::{self, Outgoing, Trouble};
 use entities::job::Model as Job;
-use entities::{job, message};
+use entities::message;
 use futures::future::BoxFuture;
 use meta::{Content, SendRequest};
-use sea_orm::sea_query::Expr;
-use sea_orm::{ColumnTrait, DbErr, EntityTrait, QueryFilter};
+use sea_orm::DbErr;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use std::time::Duration;
@@ -57,19 +56,6 @@ pub fn job(message: &message::Model, trace_id: Option<String>) -> NewJob {
         .lane(format!("conversation:{}", message.conversation_id.simple()))
         .serves(message.organization_id, message.connection_id)
         .trace(trace_id)
-}
-
-/// Lets what waits for an account's reconnection look again at once.
-pub(super) async fn wake(ledger: &Ledger, tx: &Tx, connection: Uuid) -> Result<(), DbErr> {
-    job::Entity::update_many()
-        .col_expr(job::Column::RunAt, Expr::value(ledger.now()))
-        .filter(job::Column::ConnectionId.eq(connection))
-        .filter(job::Column::Kind.eq(KIND.name))
-        .filter(job::Column::State.eq("snoozed"))
-        .filter(job::Column::ErrorClass.is_in(["reconnect", "owner_action"]))
-        .exec(tx.conn())
-        .await?;
-    Ok(())
 }
 
 fn run<'a>(ledger: &'a Ledger, job: &'a Job) -> BoxFuture<'a, Result<Finish, HandlerError>> {
