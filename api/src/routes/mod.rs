@@ -49,9 +49,13 @@ pub type Routes = (
     conversations::ConversationRoutes,
     webhooks::WebhookRoutes,
     meta::RemovalRoutes,
-    admin::deliveries::DeliveryRoutes,
-    admin::jobs::JobRoutes,
-    admin::queues::QueueRoutes,
+    // A tuple of its own: a tuple of routes has sixteen places.
+    (
+        admin::deliveries::DeliveryRoutes,
+        admin::jobs::JobRoutes,
+        admin::queues::QueueRoutes,
+        admin::schedules::ScheduleRoutes,
+    ),
     health::HealthRoutes,
     figures::FigureRoutes,
 );
@@ -70,9 +74,12 @@ pub fn service() -> OpenApiService<Routes, ()> {
         conversations::ConversationRoutes,
         webhooks::WebhookRoutes,
         meta::RemovalRoutes,
-        admin::deliveries::DeliveryRoutes,
-        admin::jobs::JobRoutes,
-        admin::queues::QueueRoutes,
+        (
+            admin::deliveries::DeliveryRoutes,
+            admin::jobs::JobRoutes,
+            admin::queues::QueueRoutes,
+            admin::schedules::ScheduleRoutes,
+        ),
         health::HealthRoutes,
         figures::FigureRoutes,
     );

@@ -85,3 +85,58 @@ async fn pausing_a_queue_is_written_down_with_its_reason() {
     assert_eq!((&paused["target"], &paused["reason"]), (&json!("send"), &json!("Meta is down")));
     assert!(paused["actor"].as_str().unwrap().starts_with("key_"));
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_schedule_is_run_out_of_turn_once_and_with_its_reason() {
+    let world = World::new().await;
+    let reader = world.key(None, &[Scope::JobsRead, Scope::AuditRead]).await;
+    let writer = world.key(None, &[Scope::JobsWrite]).await;
+    let schedules = world.get(&reader, "/api/admin/schedules").await.body;
+    let daily = schedules["items"].as_array().unwrap().iter().find(|one| one["name"] == "token.refresh_due").unwrap();
+    assert_eq!((&daily["everySeconds"], &daily["lastDueAt"]), (&json!(86_400), &Value::Null));
+    let path = "/api/admin/schedules/token.refresh_due";
+    let run_now = format!("{path}/run-now");
+    let body = json!({ "reason": "the app secret is right again" });
+    assert_eq!(world.get(&writer, "/api/admin/schedules").await.code(), "scope_required");
+    assert_eq!(world.send(&reader, "POST", &run_now, body.clone()).await.code(), "scope_required");
+    let nobody = world.send(&Caller::default(), "POST", &run_now, body.clone()).await;
+    assert_eq!((nobody.status, nobody.code()), (401, "unauthenticated"));
+    // A kind that does not recur is no schedule.
+    for missing in ["token.refresh", "lost"] {
+        assert_eq!(world.get(&reader, &format!("/api/admin/schedules/{missing}")).await.code(), "not_found");
+        let run_now = format!("/api/admin/schedules/{missing}/run-now");
+        assert_eq!(world.send(&writer, "POST", &run_now, json!({})).await.code(), "not_found");
+    }
+    let long = json!({ "reason": "x".repeat(501) });
+    assert_eq!(world.send(&writer, "POST", &run_now, long).await.code(), "invalid_request");
+    assert_eq!(world.get(&reader, "/api/admin/jobs").await.body["items"], json!([]));
+
+    let made = world.send(&writer, "POST", &run_now, body).await.body;
+    assert_eq!(made["outcome"], "made", "{made}");
+    let again = world.send(&writer, "POST", &run_now, json!({})).await.body;
+    assert_eq!((&again["outcome"], &again["jobId"]), (&json!("hastened"), &made["jobId"]));
+    let workers = Workers::start(&world.ledger);
+    let job = format!("/api/admin/jobs/{}", made["jobId"].as_str().unwrap());
+    let (mut done, mut daily) = (Value::Null, Value::Null);
+    for _ in 0..100 {
+        (done, daily) = (world.get(&reader, &job).await.body, world.get(&reader, path).await.body);
+        if done["state"] == "completed" && !daily["lastDueAt"].is_null() {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    workers.stop(Duration::from_secs(1)).await;
+    assert_eq!((&done["state"], &done["result"]), (&json!("completed"), &json!({ "due": 0, "jobs": 0 })));
+    assert_eq!(daily["lastDueAt"], "2026-09-21T14:13:20.000Z");
+    assert_eq!(daily["nextDueAt"], "2026-09-22T14:13:20.000Z", "a run out of turn is not the daily one");
+
+    let trail = world.get(&reader, "/api/admin/audit").await.body;
+    let acts: Vec<_> =
+        trail["items"].as_array().unwrap().iter().filter(|one| one["action"] == "schedule.run_now").collect();
+    assert_eq!(acts.len(), 2, "{trail}");
+    assert_eq!(
+        (&acts[1]["target"], &acts[1]["reason"]),
+        (&json!("token.refresh_due"), &json!("the app secret is right again"))
+    );
+    assert_eq!(acts[1]["details"]["jobId"], made["jobId"]);
+}

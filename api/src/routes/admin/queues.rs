@@ -1,5 +1,6 @@
 //! The queues: what waits, what runs, and stopping one while something is mended.
 
+use super::reason::Reason;
 use crate::app::App;
 use crate::auth::Operator;
 use crate::problem::{Code, Problem};
@@ -18,8 +19,6 @@ use std::sync::Arc;
 /// The routes of this file.
 #[derive(Clone, Copy, Debug)]
 pub struct QueueRoutes;
-
-const REASON_MAX: usize = 500;
 
 /// A queue.
 #[derive(Object)]
@@ -43,13 +42,6 @@ struct QueueList {
     next_cursor: Option<String>,
 }
 
-/// Why it is done; kept in the audit trail.
-#[derive(Object)]
-#[oai(deny_unknown_fields)]
-struct Reason {
-    reason: Option<String>,
-}
-
 #[OpenApi(prefix_path = "/api/admin/queues", tag = "Tag::Operators")]
 impl QueueRoutes {
     /// Every queue. Needs the scope `jobs:read`.
@@ -69,7 +61,7 @@ impl QueueRoutes {
         name: Path<String>,
         body: Sent<Reason>,
     ) -> Result<Json<Queue>, Problem> {
-        set_paused(&app, &operator, name.0, true, body.0.reason).await
+        set_paused(&app, &operator, name.0, true, body.0).await
     }
 
     /// Take jobs from a queue again. Needs the scope `jobs:write`.
@@ -81,7 +73,7 @@ impl QueueRoutes {
         name: Path<String>,
         body: Sent<Reason>,
     ) -> Result<Json<Queue>, Problem> {
-        set_paused(&app, &operator, name.0, false, body.0.reason).await
+        set_paused(&app, &operator, name.0, false, body.0).await
     }
 }
 
@@ -90,14 +82,10 @@ async fn set_paused(
     operator: &Operator,
     name: String,
     paused: bool,
-    reason: Option<String>,
+    reason: Reason,
 ) -> Result<Json<Queue>, Problem> {
     operator.require(Scope::JobsWrite)?;
-    let reason = reason.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty());
-    let unfit = |text: &String| text.chars().count() > REASON_MAX || text.chars().any(char::is_control);
-    if reason.as_ref().is_some_and(unfit) {
-        return Err(Problem::with(Code::InvalidRequest, "A reason has up to 500 printable characters."));
-    }
+    let reason = reason.checked()?;
     let queues = ledger::queues(app.ctx.db.read(), app.ctx.now()).await?;
     let mut queue = queues.into_iter().find(|queue| queue.name == name).ok_or(Problem::new(Code::NotFound))?;
 
