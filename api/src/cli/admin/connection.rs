@@ -45,6 +45,9 @@ pub struct CreateConnection {
     /// When the token expires; without it, never.
     #[arg(long)]
     expires_in_days: Option<i64>,
+    /// How many days ago Meta issued the token [default: today]; it is refreshed only once it is a day old.
+    #[arg(long, value_parser = clap::value_parser!(i64).range(0..=3_650))]
+    issued_days_ago: Option<i64>,
     /// Granted scopes, separated by commas.
     #[arg(long, value_delimiter = ',')]
     scopes: Vec<String>,
@@ -97,7 +100,7 @@ impl CreateConnection {
             scopes: self.scopes,
             token: secret_from_stdin()?,
             picture_url: None,
-            token_issued_at: None,
+            token_issued_at: self.issued_days_ago.map(|days| ctx.now().saturating_sub(days.saturating_mul(DAY))),
             token_expires_at: self.expires_in_days.map(|days| ctx.now().saturating_add(days.saturating_mul(DAY))),
         };
         let mut tx = ctx.db.begin().await?;
