@@ -1,6 +1,7 @@
-//! Runs everything in one process on embedded defaults: a fresh SQLite file, a local Meta, two shops with their accounts and
-//! customers, the service and its workers. Every secret is made at start, and nothing it does leaves this machine.
+//! Runs everything in one process on embedded defaults: a fresh SQLite file, a local Meta, three shops with their accounts
+//! and customers, the service and its workers. Every secret is made at start, and nothing it does leaves this machine.
 
+mod cast;
 mod facts;
 mod guide;
 mod place;
@@ -14,6 +15,7 @@ use crate::telemetry::{log, metrics};
 use anyhow::{Context as _, bail};
 use clap::Args;
 use facts::Facts;
+use jobs::Ledger;
 use place::Place;
 use sandbox::Sandbox;
 use secrets::Secrets;
@@ -78,7 +80,10 @@ impl Demo {
         let place = Place::take(&self.dir)?;
         let made = context::make(secrets.settings(&place, address, meta)?).await?;
         let stage = Stage::at(meta)?;
-        let shops = shops::open(&made.ctx, &stage).await?;
+        // Only enqueues: the jobs are found by the workers of the service below.
+        let ledger = Ledger::new(made.ctx.clone(), made.edge.ledger.clone());
+        let shops = shops::open(&made.ctx, &ledger, &stage).await?;
+        drop(ledger);
         let operator_key = shops::operator_key(&made.ctx).await?;
         let facts = Facts {
             api: format!("http://{address}"),
@@ -93,7 +98,7 @@ impl Demo {
         let mut serving = pin!(serve::answer(made, listener, true, stop));
         tokio::select! {
             ended = &mut serving => return ended,
-            ready = ready(&stage, &facts.api) => ready?,
+            ready = ready(&stage, secrets, &facts.api) => ready?,
         }
         output::say(self.json, &guide::text(&facts), &serde_json::to_value(&facts)?)?;
         serving.await
@@ -123,7 +128,8 @@ impl Demo {
     }
 }
 
-async fn ready(stage: &Stage, api: &str) -> anyhow::Result<()> {
+/// Waits until the service works, and until Meta sends it what it should.
+async fn ready(stage: &Stage, secrets: &Secrets, api: &str) -> anyhow::Result<()> {
     let began = Instant::now();
     while !stage.is_well(&format!("{api}/readyz")).await {
         if began.elapsed() > READY_WITHIN {
@@ -131,7 +137,8 @@ async fn ready(stage: &Stage, api: &str) -> anyhow::Result<()> {
         }
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
-    Ok(())
+    secrets.subscribe_app(stage, api).await?;
+    shops::subscribed(stage).await
 }
 
 fn taken(option: &str, port: u16) -> String {

@@ -37,7 +37,7 @@ enum Command {
     /// Run a local Meta for trying things out; never with real credentials.
     #[cfg(feature = "sandbox")]
     Sandbox(sandbox::SandboxArgs),
-    /// Run everything at once to try it out: service, workers, a local Meta, two shops and their customers.
+    /// Run everything at once to try it out: service, workers, a local Meta, three shops and their customers.
     #[cfg(feature = "sandbox")]
     Demo(demo::Demo),
     /// Users, plans, keys and connections, straight in the database.

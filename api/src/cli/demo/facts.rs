@@ -19,7 +19,7 @@ pub(super) struct Facts {
     pub directory: String,
     /// Of the subscription handshake.
     pub verify_token: String,
-    /// Reads deliveries and jobs.
+    /// Reads deliveries and jobs, and runs what recurs.
     pub operator_key: String,
     /// Who has an account here.
     pub shops: Vec<ShopFacts>,
@@ -34,7 +34,25 @@ pub(super) struct ShopFacts {
     pub email: &'static str,
     /// Made for this demo, and for no other.
     pub password: String,
+    /// Who manages its Pages at Facebook.
+    pub person: &'static str,
     pub accounts: Vec<AccountFacts>,
+    /// Accounts that are at Meta and not here.
+    pub to_connect: Vec<ChoiceFacts>,
+}
+
+/// An account to connect.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct ChoiceFacts {
+    pub platform: &'static str,
+    pub name: &'static str,
+    pub username: Option<&'static str>,
+    /// Meta's id.
+    pub account_id: &'static str,
+    /// Not a professional account, so it will be refused.
+    pub personal: bool,
+    pub customers: Vec<CustomerFacts>,
 }
 
 /// A connected account.

@@ -2,12 +2,14 @@
 //! The service gets its settings from here alone, so that nothing in the environment leads it to the real Meta.
 
 use super::place::Place;
+use super::stage::{App, Stage};
 use crate::settings::problem::Problems;
 use crate::settings::source::Source;
 use crate::settings::{Need, Settings};
 use anyhow::Context as _;
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use meta::Asset;
 use sandbox::Config;
 use std::net::SocketAddr;
 
@@ -35,15 +37,40 @@ impl Secrets {
         &self.verify_token
     }
 
-    /// The local Meta: signs with the app secrets, and delivers to the service.
+    /// The local Meta: signs with the app secrets, and knows the service's addresses as the app's dashboard would. Events
+    /// flow only for what is subscribed, so that a subscription that lacks something is noticed here.
     pub(super) fn of_sandbox(&self, service: SocketAddr) -> Config {
+        let at = |path: &str| format!("http://{service}/api/{path}");
         Config {
-            webhook_url_instagram: Some(format!("http://{service}/api/webhooks/instagram")),
-            webhook_url_facebook: Some(format!("http://{service}/api/webhooks/facebook")),
+            webhook_url_instagram: Some(at("webhooks/instagram")),
+            webhook_url_facebook: Some(at("webhooks/facebook")),
             meta_app_secret: self.meta_app.clone(),
             instagram_app_secret: self.instagram_app.clone(),
+            meta_redirect_uris: Some(vec![at("meta/callback")]),
+            instagram_redirect_uris: Some(vec![at("meta/instagram/callback")]),
+            deauthorize_url_instagram: Some(at("meta/deauthorize")),
+            deauthorize_url_facebook: Some(at("meta/deauthorize")),
+            data_deletion_url_instagram: Some(at("meta/data-deletion")),
+            data_deletion_url_facebook: Some(at("meta/data-deletion")),
+            enforce_subscribed_fields: true,
             ..Config::default()
         }
+    }
+
+    /// Subscribes the app to the webhooks of both objects, as its dashboard would. The service must be answering.
+    pub(super) async fn subscribe_app(&self, stage: &Stage, api: &str) -> anyhow::Result<()> {
+        let id = Config::default().meta_app_id;
+        let token = format!("{id}|{}", self.meta_app);
+        // The account's own subscription does not know this field, the app's does.
+        let instagram: Vec<_> = Asset::Instagram.fields().iter().copied().chain(["message_edit"]).collect();
+        for (object, endpoint, fields) in
+            [("instagram", "instagram", &*instagram), ("page", "facebook", Asset::Page("").fields())]
+        {
+            let callback_url = format!("{api}/api/webhooks/{endpoint}");
+            let app = App { id: &id, token: &token, callback_url: &callback_url, verify_token: &self.verify_token };
+            stage.subscribe_app(&app, object, fields).await?;
+        }
+        Ok(())
     }
 
     /// The service: everything it says to Meta goes to the local one.
@@ -90,5 +117,9 @@ mod tests {
         let settings = one.settings(&place, "127.0.0.1:8080".parse().unwrap(), "http://127.0.0.1:8090").unwrap();
         assert_eq!(settings.meta.facebook_graph_url, "http://127.0.0.1:8090/facebook-graph");
         assert!(!settings.is_secure());
+        let meta = one.of_sandbox("127.0.0.1:8080".parse().unwrap());
+        let registered = |uris: Option<Vec<String>>, uri: &str| assert_eq!(uris.unwrap(), [uri]);
+        registered(meta.meta_redirect_uris, &settings.domain.redirect_uri);
+        registered(meta.instagram_redirect_uris, &settings.domain.redirect_instagram_uri);
     }
 }
