@@ -23,7 +23,7 @@ struct Xtask {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Build the program and run everything at once on embedded defaults: service, workers, a local Meta, two shops.
+    /// Build the program and run everything at once on embedded defaults: service, workers, a local Meta, three shops.
     Demo(demo::Demo),
     /// Run every test, and say how many of which kind ran.
     Test(suite::Test),

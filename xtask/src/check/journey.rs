@@ -1,5 +1,6 @@
 //! What the steps share: both sides' addresses, who is who in the demo, and what an earlier step found.
 
+use super::browser::Browser;
 use super::eventually::eventually;
 use super::meta::Meta;
 use super::service::{Caller, Service, items};
@@ -20,6 +21,25 @@ pub struct Journey {
     pub operator: Caller,
     /// The first customer's conversation and messages.
     pub first: Option<First>,
+    /// Somebody of the shop that connects its accounts, once signed in.
+    pub newcomer: Option<Browser>,
+    /// What that shop has connected on Instagram.
+    pub instagram: Option<Connected>,
+    /// What it has connected on Facebook.
+    pub pages: Vec<Connected>,
+    /// Logins that became nothing, as they should.
+    pub refused_logins: usize,
+}
+
+/// An account that was connected by a login.
+#[derive(Clone, Debug)]
+pub struct Connected {
+    /// Of the login.
+    pub handle: String,
+    /// Meta's id of the account.
+    pub account: String,
+    /// Our id of the connection.
+    pub connection: String,
 }
 
 /// The first message and its answer.
@@ -44,6 +64,10 @@ impl Journey {
             pro: Caller::Nobody,
             operator: Caller::Key(key.to_owned()),
             first: None,
+            newcomer: None,
+            instagram: None,
+            pages: Vec::new(),
+            refused_logins: 0,
             facts,
         })
     }
@@ -71,6 +95,43 @@ impl Journey {
         self.first.clone().context("the first message was not stored, so there is nothing to look at")
     }
 
+    /// The shop that has accounts to connect.
+    pub fn newcomers_shop(&self) -> anyhow::Result<&Value> {
+        let shops = self.facts["shops"].as_array().context("the program names no shops")?;
+        let open = |shop: &&Value| shop["toConnect"].as_array().is_some_and(|accounts| !accounts.is_empty());
+        shops.iter().find(open).context("no shop has accounts to connect")
+    }
+
+    /// Its accounts on a platform that can be connected, or those that cannot.
+    pub fn to_connect(&self, platform: &str, personal: bool) -> anyhow::Result<Vec<Value>> {
+        let accounts = self.newcomers_shop()?["toConnect"].as_array().cloned().unwrap_or_default();
+        let fits = |one: &Value| one["platform"] == platform && one["personal"] == personal;
+        let found: Vec<_> = accounts.into_iter().filter(fits).collect();
+        ensure!(!found.is_empty(), "there is no account to connect on {platform}");
+        Ok(found)
+    }
+
+    /// The browser of somebody of that shop.
+    pub async fn browser(&mut self) -> anyhow::Result<&mut Browser> {
+        if self.newcomer.is_none() {
+            let shop = self.newcomers_shop()?;
+            let (email, password) = (text(shop, "email")?, text(shop, "password")?);
+            let (caller, _) = self.service.sign_in(&email, &password).await?;
+            self.newcomer = Some(Browser::of(caller, address(&self.facts, "api")?)?);
+        }
+        self.newcomer.as_mut().context("nobody is signed in")
+    }
+
+    /// Whoever sits at that browser, as a caller.
+    pub fn newcomer(&self) -> anyhow::Result<Caller> {
+        Ok(self.newcomer.as_ref().context("nobody has signed in for the shop that connects accounts")?.caller())
+    }
+
+    /// What was connected on Instagram by a login.
+    pub fn instagram(&self) -> anyhow::Result<Connected> {
+        self.instagram.clone().context("no Instagram account was connected, so there is nothing to look at")
+    }
+
     /// Waits until no job of these queues is due or running.
     pub async fn idle(&self) -> anyhow::Result<()> {
         self.meta.quiet().await?;
@@ -90,20 +151,38 @@ impl Journey {
     }
 
     /// The reply to a message once it is sent, and that Meta took exactly one.
-    pub async fn answered_once(&self, account: &str, customer: &str, mid: &str) -> anyhow::Result<Value> {
-        let inbound = self
-            .service
-            .message(&self.pro, customer, "the message in the inbox", |one| one["externalId"] == mid)
-            .await?;
-        let reply = self
-            .service
-            .message(&self.pro, customer, "a sent reply", |one| one["inReplyTo"] == inbound["id"] && is_sent(one))
-            .await?;
+    pub async fn answered_once(
+        &self,
+        caller: &Caller,
+        account: &str,
+        customer: &str,
+        mid: &str,
+    ) -> anyhow::Result<Value> {
+        let arrived = |one: &Value| one["externalId"] == mid;
+        let inbound = self.service.message(caller, customer, "the message in the inbox", arrived).await?;
+        let answers = |one: &Value| one["inReplyTo"] == inbound["id"] && is_sent(one);
+        let reply = self.service.message(caller, customer, "a sent reply", answers).await?;
         let (sent, replies) = (self.meta.sent(account, customer).await?, self.meta.replies_to(mid).await?);
         ensure!(replies == 1, "Meta counted {replies} replies to the message");
         let ours = sent.iter().filter(|one| one["mid"] == reply["externalId"]).count();
         ensure!(ours == 1, "the reply in the inbox is not the one Meta took");
         Ok(reply)
+    }
+
+    /// Waits until Meta's echo of a message of ours is merged into it, and sees that the thread has no other outbound one.
+    pub async fn echo_merged(&self, caller: &Caller, customer: &str, outbound: &str) -> anyhow::Result<()> {
+        self.meta.quiet().await?;
+        eventually("a merged echo", async || {
+            let list = self.service.get(&self.operator, "/api/admin/deliveries?limit=100").await?;
+            let merged = |event: &Value| event["outcome"] == "merged_echo" && event["messageId"] == outbound;
+            let has = |one: &Value| one["events"].as_array().is_some_and(|events| events.iter().any(merged));
+            Ok(items(&list).iter().any(has).then_some(()))
+        })
+        .await?;
+        let messages = self.service.messages(caller, customer).await?;
+        let rows = messages.iter().filter(|one| one["direction"] == "outbound").count();
+        ensure!(rows == 1, "the thread has {rows} outbound messages");
+        Ok(())
     }
 }
 

@@ -13,6 +13,31 @@ pub struct Meta {
     base: String,
 }
 
+/// Counters at one moment.
+#[derive(Debug)]
+pub struct Logins(Value);
+
+impl Logins {
+    /// A counter by its name.
+    pub fn of(&self, name: &str) -> u64 {
+        self.0["oauth"][name].as_u64().unwrap_or(0)
+    }
+
+    /// A counter of one account: `refreshes`, `subscribes` or `unsubscribes`.
+    pub fn by_account(&self, name: &str, account: &str) -> u64 {
+        self.0[format!("{name}ByAccount")][account].as_u64().unwrap_or(0)
+    }
+
+    /// How much each of these has grown since `before`, which must be exactly so much.
+    pub fn grew(&self, before: &Self, wanted: &[(&str, u64)]) -> anyhow::Result<()> {
+        for (name, by) in wanted {
+            let grown = self.of(name).saturating_sub(before.of(name));
+            ensure!(grown == *by, "Meta counted {grown} {name}, expected {by}");
+        }
+        Ok(())
+    }
+}
+
 impl Meta {
     pub fn new(http: Client, base: &str) -> Self {
         Self { http, base: base.to_owned() }
@@ -67,6 +92,27 @@ impl Meta {
     /// Every counter.
     pub async fn counters(&self) -> anyhow::Result<Value> {
         self.get("counters").await
+    }
+
+    /// What it counted of logins, tokens and subscriptions.
+    pub async fn logins(&self) -> anyhow::Result<Logins> {
+        Ok(Logins(self.get("counters?detail=true").await?))
+    }
+
+    /// An account as it stands there.
+    pub async fn account(&self, id: &str) -> anyhow::Result<Value> {
+        let all = self.get("accounts").await?;
+        let found = items(&all).iter().find(|account| account["id"] == id).cloned();
+        found.with_context(|| format!("the local Meta has no account {id}"))
+    }
+
+    /// Waits until an account's webhooks are on or off.
+    pub async fn subscribed(&self, id: &str, on: bool) -> anyhow::Result<()> {
+        let what = if on { "on" } else { "off" };
+        eventually(&format!("{what} at Meta: the webhooks of {id}"), async || {
+            Ok((self.account(id).await?["subscribed"] == on).then_some(()))
+        })
+        .await
     }
 
     /// Waits until everything it had to deliver is delivered.

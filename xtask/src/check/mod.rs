@@ -1,7 +1,9 @@
 //! `demo --check`: the journey of a shop, over HTTP, against the built program as a process of its own. What was sent is
 //! judged by what the local Meta counted, not by what the program says of itself.
 
+mod browser;
 mod eventually;
+mod form;
 mod journey;
 mod meta;
 mod program;

@@ -34,6 +34,13 @@ impl Answer {
         ensure!(self.status == status, "expected {status}, got {} {}", self.status, self.text);
         Ok(self.body)
     }
+
+    /// The body of a refusal that must have this status and this code.
+    pub fn refused(self, status: u16, code: &str) -> anyhow::Result<Value> {
+        let body = self.expect(status)?;
+        ensure!(body["code"] == code, "expected {status} {code}, got {}", body["code"]);
+        Ok(body)
+    }
 }
 
 impl Service {
@@ -62,9 +69,25 @@ impl Service {
         self.try_get(caller, path).await?.expect(200).with_context(|| format!("GET {path}"))
     }
 
+    /// DELETE, whatever the answer.
+    pub async fn try_delete(&self, caller: &Caller, path: &str) -> anyhow::Result<Answer> {
+        self.send(caller, self.http.delete(format!("{}{path}", self.base))).await
+    }
+
     /// POST without a body, whatever the answer.
     pub async fn try_post(&self, caller: &Caller, path: &str) -> anyhow::Result<Answer> {
         self.send(caller, self.http.request(Method::POST, format!("{}{path}", self.base))).await
+    }
+
+    /// Any method with a body, whatever the answer.
+    pub async fn try_send(&self, caller: &Caller, method: Method, path: &str, body: &Value) -> anyhow::Result<Answer> {
+        self.send(caller, self.http.request(method, format!("{}{path}", self.base)).json(body)).await
+    }
+
+    /// The accounts that a login found, by its handle.
+    pub async fn found_by(&self, caller: &Caller, handle: &str) -> anyhow::Result<Answer> {
+        let request = self.http.get(format!("{}/api/meta/pages", self.base));
+        self.send(caller, request.header("x-connect-token", handle)).await
     }
 
     /// The conversation with a customer, once there is one.

@@ -1,10 +1,9 @@
 //! The main job: a direct message is stored, answered once, its echo merged, and coming again changes nothing.
 
-use crate::check::eventually::eventually;
 use crate::check::journey::{First, Journey, text};
 use crate::check::service::items;
 use anyhow::{Context as _, ensure};
-use serde_json::{Value, json};
+use serde_json::json;
 
 const WORDS: &str = "Do you have it in blue?";
 /// Somebody who is not in the demo's data.
@@ -34,7 +33,7 @@ pub async fn stored(journey: &mut Journey) -> anyhow::Result<String> {
 pub async fn answered(journey: &mut Journey) -> anyhow::Result<String> {
     let (account, customer) = first_customer(journey)?;
     let first = journey.first()?;
-    let reply = journey.answered_once(&account, &customer, &first.mid).await?;
+    let reply = journey.answered_once(&journey.pro, &account, &customer, &first.mid).await?;
     ensure!(reply["inReplyTo"] == first.inbound.as_str(), "the reply answers {}", reply["inReplyTo"]);
     let sent = journey.meta.sent(&account, &customer).await?;
     ensure!(sent.len() == 1 && sent[0]["text"] == reply["text"], "Meta took {sent:?}");
@@ -47,18 +46,7 @@ pub async fn answered(journey: &mut Journey) -> anyhow::Result<String> {
 pub async fn echo_merged(journey: &mut Journey) -> anyhow::Result<String> {
     let (_, customer) = first_customer(journey)?;
     let outbound = journey.first()?.outbound.context("there was no reply, so no echo")?;
-    journey.meta.quiet().await?;
-    eventually("a merged echo", async || {
-        let list = journey.service.get(&journey.operator, "/api/admin/deliveries?limit=100").await?;
-        let merged = |event: &Value| event["outcome"] == "merged_echo" && event["messageId"] == outbound.as_str();
-        let found =
-            items(&list).iter().any(|one| one["events"].as_array().is_some_and(|events| events.iter().any(merged)));
-        Ok(found.then_some(()))
-    })
-    .await?;
-    let messages = journey.service.messages(&journey.pro, &customer).await?;
-    let rows = messages.iter().filter(|one| one["direction"] == "outbound").count();
-    ensure!(rows == 1, "the thread has {rows} outbound messages");
+    journey.echo_merged(&journey.pro, &customer, &outbound).await?;
     Ok("Meta's echo of the reply is merged into it; the thread has one outbound message.".to_owned())
 }
 
@@ -68,7 +56,7 @@ pub async fn redelivered(journey: &mut Journey) -> anyhow::Result<String> {
     let before = journey.usage().await?;
     journey.meta.fault("duplicate", &account, json!({ "copies": TIMES - 1 })).await?;
     let mid = journey.meta.write(&account, REPEATED, json!({ "text": "Twenty times the same" })).await?;
-    journey.answered_once(&account, REPEATED, &mid).await?;
+    journey.answered_once(&journey.pro, &account, REPEATED, &mid).await?;
     journey.idle().await?;
     let counters = journey.meta.counters().await?;
     ensure!(counters["duplicates"] == TIMES - 1, "Meta made {} copies", counters["duplicates"]);

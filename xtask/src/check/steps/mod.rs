@@ -1,9 +1,11 @@
 //! The steps of the journey in their order, one file per subject; each says in a sentence what it saw, or what was wrong.
 
+mod afterwards;
 mod arrival;
 mod door;
 mod faults;
 mod kinds;
+mod logins;
 mod shops;
 
 use super::journey::Journey;
@@ -16,7 +18,7 @@ type Seen<'a> = Pin<Box<dyn Future<Output = anyhow::Result<String>> + 'a>>;
 type Act = for<'a> fn(&'a mut Journey) -> Seen<'a>;
 
 /// Every step with its name; the program's end comes after them.
-pub const STEPS: [(&str, Act); 18] = [
+pub const STEPS: [(&str, Act); 27] = [
     ("ready", |journey| Box::pin(door::ready(journey))),
     ("sign in", |journey| Box::pin(door::sign_in(journey))),
     ("connections", |journey| Box::pin(door::connections(journey))),
@@ -33,6 +35,15 @@ pub const STEPS: [(&str, Act); 18] = [
     ("Facebook Page", |journey| Box::pin(shops::facebook_page(journey))),
     ("lost answer", |journey| Box::pin(faults::lost_answer(journey))),
     ("another shop", |journey| Box::pin(shops::another_shop(journey))),
+    ("starter plan", |journey| Box::pin(logins::starter_refused(journey))),
+    ("login denied", |journey| Box::pin(logins::denied(journey))),
+    ("personal login", |journey| Box::pin(logins::personal_refused(journey))),
+    ("Instagram login", |journey| Box::pin(logins::instagram(journey))),
+    ("handle spent", |journey| Box::pin(logins::handle_spent(journey))),
+    ("Facebook login", |journey| Box::pin(logins::facebook(journey))),
+    ("new accounts", |journey| Box::pin(afterwards::answers(journey))),
+    ("token refresh", |journey| Box::pin(afterwards::refreshed(journey))),
+    ("disconnect", |journey| Box::pin(afterwards::disconnected(journey))),
     ("rate limit", |journey| Box::pin(faults::rate_limit(journey))),
     ("health", |journey| Box::pin(door::healthy(journey))),
 ];

@@ -10,7 +10,7 @@ pub async fn facebook_page(journey: &mut Journey) -> anyhow::Result<String> {
     let account = journey.account("pro", "facebook")?;
     let (id, customer) = (text(&account, "accountId")?, text(&account["customers"][0], "id")?);
     let mid = journey.meta.write(&id, &customer, json!({ "text": "Are you open on Sunday?" })).await?;
-    let reply = journey.answered_once(&id, &customer, &mid).await?;
+    let reply = journey.answered_once(&journey.pro, &id, &customer, &mid).await?;
     let sent = journey.meta.sent(&id, &customer).await?;
     let route = sent[0]["route"].as_str().unwrap_or_default();
     ensure!(route.starts_with("facebook-graph"), "it was sent through {route}");
