@@ -31,7 +31,8 @@ pub struct Answer {
 impl Answer {
     /// The body of an answer that must have this status.
     pub fn expect(self, status: u16) -> anyhow::Result<Value> {
-        ensure!(self.status == status, "expected {status}, got {} {}", self.status, self.text);
+        let start: String = self.text.chars().take(200).collect();
+        ensure!(self.status == status, "expected {status}, got {} {start}", self.status);
         Ok(self.body)
     }
 

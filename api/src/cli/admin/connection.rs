@@ -5,7 +5,7 @@ use crate::cli::output;
 use anyhow::Context as _;
 use clap::{Args, ValueEnum};
 use domain::audit::Actor;
-use domain::clock::DAY;
+use domain::clock::{DAY, rfc3339};
 use domain::connections::{self, AutoReply, LoginRoute, NewConnection, Platform};
 use domain::id::IdKind;
 use domain::{Context, OrganizationId};
@@ -139,6 +139,8 @@ fn say(json: bool, row: &Model) -> anyhow::Result<()> {
         "name": row.name,
         "username": row.username,
         "status": row.status,
+        "tokenIssuedAt": row.token_issued_at.map(rfc3339),
+        "tokenExpiresAt": row.token_expires_at.map(rfc3339),
         "autoReply": { "mode": reply, "text": row.auto_reply_text },
     });
     Ok(output::say(json, &sentence, &value)?)
