@@ -2,7 +2,7 @@
 //! Both name the person by the app-scoped id, come more than once, and may come long after the person has returned.
 
 use crate::audit::{self, Actor, Entry};
-use crate::clock::{Millis, SECOND};
+use crate::clock::{DAY, MINUTE, Millis, SECOND};
 use crate::connections::{self, Platform};
 use crate::context::Context;
 use crate::db::Tx;
@@ -12,9 +12,11 @@ use crate::organizations;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use entities::meta_callback::{ActiveModel, Column, Entity, Model};
-use entities::{connection, tombstone};
-use sea_orm::sea_query::{Expr, ExprTrait as _, OnConflict};
-use sea_orm::{ActiveValue::Set, ColumnTrait, Condition, ConnectionTrait, DbErr, EntityTrait, QueryFilter};
+use entities::{connection, delivery_event, notification, tombstone};
+use sea_orm::sea_query::{Expr, ExprTrait as _, LockType, OnConflict};
+use sea_orm::{
+    ActiveValue::Set, ColumnTrait, Condition, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QuerySelect as _,
+};
 use serde_json::json;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;
@@ -78,8 +80,7 @@ pub async fn take(
     if !fresh {
         return Ok(taken);
     }
-    // Meta's time has whole seconds.
-    let end = issued_at.saturating_mul(SECOND).saturating_add(SECOND - 1);
+    let end = effective_until(issued_at, ctx.now());
     lock_owners(tx, user_id).await?;
     for row in of_person(tx.conn(), user_id, end).await? {
         match request {
@@ -102,6 +103,14 @@ pub async fn take(
         .exec(tx.conn())
         .await?;
     Ok(taken)
+}
+
+/// Tokens issued until then are meant: a person who has logged in again since is left alone. Meta's clock and ours may differ
+/// a little. A request that is days old has not been under way for so long (each is taken once, so it is no repetition
+/// either): its time is taken for wrong, and the request for right.
+fn effective_until(issued_at: i64, now: Millis) -> Millis {
+    let end = issued_at.saturating_mul(SECOND).saturating_add(MINUTE);
+    if now - end > 2 * DAY { now } else { end }
 }
 
 /// The row of a request, made now or before: the same person at the same second is the same request.
@@ -145,13 +154,22 @@ async fn write_down(
 async fn of_person(db: &impl ConnectionTrait, user_id: &str, end: Millis) -> Result<Vec<connection::Model>, DbErr> {
     use connection::Column as C;
     let before = Condition::any().add(C::TokenIssuedAt.is_null()).add(C::TokenIssuedAt.lte(end));
-    connection::Entity::find().filter(C::AppScopedId.eq(user_id)).filter(before).all(db).await
+    let rows = connection::Entity::find().filter(C::AppScopedId.eq(user_id)).filter(before);
+    // Nobody stores a token meanwhile that would outlive this.
+    rows.lock(LockType::NoKeyUpdate).all(db).await
 }
 
 /// In one order for everybody.
 async fn lock_owners(tx: &Tx, user_id: &str) -> Result<(), DbErr> {
-    let rows = of_person(tx.conn(), user_id, Millis::MAX).await?;
-    for owner in rows.iter().map(|row| row.organization_id).collect::<BTreeSet<_>>() {
+    use connection::Column as C;
+    let owners: Vec<Uuid> = connection::Entity::find()
+        .select_only()
+        .column(C::OrganizationId)
+        .filter(C::AppScopedId.eq(user_id))
+        .into_tuple()
+        .all(tx.conn())
+        .await?;
+    for owner in owners.into_iter().collect::<BTreeSet<_>>() {
         organizations::lock(tx, OrganizationId(owner)).await?;
     }
     Ok(())
@@ -178,6 +196,7 @@ async fn forget(tx: &Tx, ctx: &Context, row: &connection::Model) -> Result<(), D
         .on_conflict(OnConflict::new().do_nothing().to_owned())
         .exec_without_returning(tx.conn())
         .await?;
+    anonymize(tx, ctx, row).await?;
     written(tx, ctx, row, "connection.data_deletion_requested").await
 }
 
@@ -220,9 +239,19 @@ pub async fn finish(tx: &Tx, ctx: &Context, id: Uuid) -> Result<(), DbErr> {
     Ok(())
 }
 
-/// What is kept of a deleted connection: that there was one. Its account cannot be told from the row any more.
-pub async fn anonymize(tx: &Tx, ctx: &Context, id: Uuid) -> Result<(), DbErr> {
+/// What is kept of a deleted connection: that there was one. Its account cannot be told from the row any more, so one that
+/// returns is another connection, whose data nobody deletes.
+async fn anonymize(tx: &Tx, ctx: &Context, row: &connection::Model) -> Result<(), DbErr> {
     use connection::Column as C;
+    let id = row.id;
+    notification::Entity::delete_many().filter(notification::Column::ConnectionId.eq(id)).exec(tx.conn()).await?;
+    // Events that found no owner know the account by its id alone.
+    delivery_event::Entity::update_many()
+        .col_expr(delivery_event::Column::AccountExternalId, Expr::value(None::<String>))
+        .filter(delivery_event::Column::AccountExternalId.eq(&row.external_id))
+        .filter(delivery_event::Column::Outcome.eq("unrouted"))
+        .exec(tx.conn())
+        .await?;
     connection::Entity::update_many()
         .col_expr(C::ExternalId, Expr::value(format!("deleted-{}", id.simple())))
         .col_expr(C::Name, Expr::value("Deleted account"))

@@ -25,7 +25,7 @@ pub struct Model {
     pub redirect_uri: String,
     /// SHA-256 of the state's nonce.
     pub nonce_hash: Vec<u8>,
-    /// `started`, `exchanging`, `fetching`, `ready`, `saved` or `failed`.
+    /// `started`, `exchanging`, `asking`, `fetching`, `ready`, `saved` or `failed`.
     pub stage: String,
     /// A code of the callback, with stage `failed`.
     pub error_code: Option<String>,

@@ -11,6 +11,14 @@ pub struct Migration;
 const OF_CONNECTIONS: [&str; 5] =
     ["subscribed_at", "subscription_checked_at", "status_changed_at", "status_before", "picture_url"];
 
+/// What is looked up by one column.
+const INDEXES: [(&str, &str, &str); 4] = [
+    ("connections_app_scoped", "connections", "app_scoped_id"),
+    ("connections_page", "connections", "page_id"),
+    ("conversations_connection", "conversations", "connection_id"),
+    ("users_organization", "users", "organization_id"),
+];
+
 #[async_trait::async_trait]
 impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
@@ -36,17 +44,19 @@ impl MigrationTrait for Migration {
                     .to_owned(),
             )
             .await?;
-        manager
-            .create_index(
-                Index::create().name("connections_app_scoped").table("connections").col("app_scoped_id").to_owned(),
-            )
-            .await
+        for (name, table, column) in INDEXES {
+            manager.create_index(Index::create().name(name).table(table).col(column).to_owned()).await?;
+        }
+        // What is over plan now was active before, as far as anybody knew.
+        let before = "UPDATE connections SET status_before = 'active' WHERE status = 'over_plan'";
+        manager.get_connection().execute_unprepared(before).await.map(|_| ())
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        for index in ["connections_app_scoped", "connections_token_expiry"] {
-            manager.drop_index(Index::drop().name(index).table("connections").to_owned()).await?;
+        for (name, table, _) in INDEXES {
+            manager.drop_index(Index::drop().name(name).table(table).to_owned()).await?;
         }
+        manager.drop_index(Index::drop().name("connections_token_expiry").table("connections").to_owned()).await?;
         for column in OF_CONNECTIONS {
             manager.alter_table(Table::alter().table("connections").drop_column(column).to_owned()).await?;
         }

@@ -25,7 +25,7 @@ pub struct NotificationRoutes;
 struct Notification {
     /// `ntf_…`
     id: String,
-    /// `needs_reconnect`, `restricted` or `over_plan`.
+    /// `needs_reconnect`, `restricted`, `over_plan` or `webhooks_off`.
     kind: String,
     /// The account it is about.
     connection_id: Option<String>,

@@ -7,7 +7,7 @@ pub mod table;
 pub mod value;
 
 use crate::telemetry::log;
-use domain::clock::{DAY, Millis};
+use domain::clock::Millis;
 use domain::settings::Mail;
 use domain::vault::{Vault, VaultKey};
 use hmac::{Hmac, KeyInit as _, Mac as _};
@@ -203,35 +203,25 @@ fn domain_settings(source: &Source, public_url: &str, need: Need, p: &mut Proble
 /// Byte for byte what is registered at Meta, so nothing is added to it or taken away.
 fn redirect_uri(source: &Source, name: &str, public_url: &str, p: &mut Problems) -> String {
     let text = source.get(name).unwrap_or_default().replace("{PUBLIC_URL}", public_url);
-    if source.is_set(name)
-        && let Err(form) = value::base_url(&text)
-    {
-        p.add(name, form);
+    let address = text.split('?').next().unwrap_or_default();
+    if source.is_set(name) && (value::base_url(address).is_err() || text.contains('#')) {
+        p.add(name, "must be an address like https://shop.example.com/api/meta/callback, as registered at Meta");
     }
     text
 }
 
-/// A day's run must see each token at least once while it can still be refreshed, and never one that is new.
 fn refresh_ahead(source: &Source, p: &mut Problems) -> Millis {
-    const NAME: &str = "REFRESH_AHEAD";
-    let ahead = Millis::try_from(duration(source, NAME, Duration::from_secs(7 * 86_400), p).as_millis());
-    let ahead = ahead.unwrap_or(Millis::MAX);
-    if !(2 * DAY..=50 * DAY).contains(&ahead) {
-        p.add(NAME, "must be from 2d to 50d");
-    }
-    ahead
+    let ahead = duration(source, "REFRESH_AHEAD", Duration::from_secs(7 * 86_400), p);
+    Millis::try_from(ahead.as_millis()).unwrap_or(Millis::MAX)
 }
 
 fn mail(source: &Source, p: &mut Problems) -> Option<Mail> {
     let url = source.get("SMTP_URL").filter(|url| !url.is_empty())?;
-    if !["smtp://", "smtps://"].iter().any(|scheme| url.starts_with(scheme)) {
-        p.add("SMTP_URL", "must look like smtps://user:password@host:465 or smtp://host:25");
+    let mail = Mail { url: SecretString::from(url), from: source.get("MAIL_FROM").unwrap_or_default().to_owned() };
+    for (name, problem) in jobs::jobs::notification_mail::problems(&mail) {
+        p.add(name, problem);
     }
-    let from = source.get("MAIL_FROM").unwrap_or_default();
-    if !from.contains('@') {
-        p.add("MAIL_FROM", "must be the sender's address when SMTP_URL is set");
-    }
-    Some(Mail { url: SecretString::from(url), from: from.to_owned() })
+    Some(mail)
 }
 
 /// Whether there is such a plan, only the database knows; what cannot be one is told with the rest.

@@ -84,7 +84,7 @@ pub const SETTINGS: &[Setting] = &[
         "id:base64 of 32 bytes[,older…]; the first seals tokens, all open them; make one with: echo k1:$(openssl rand -base64 32)",
     ),
     plain("SIGNUP_PLAN", "starter", "Plan of organizations that register themselves; closed turns registration off"),
-    plain("REFRESH_AHEAD", "7d", "Tokens that end within this time are refreshed by the daily run; 2d to 50d"),
+    plain("REFRESH_AHEAD", "7d", "Tokens that end within this time are refreshed by the daily run"),
     secret(
         "SMTP_URL",
         "Mail server that sends notifications to owners: smtps://user:password@host:465, or smtp://host:25; without it they \

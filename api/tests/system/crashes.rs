@@ -21,7 +21,7 @@ async fn settled(system: &System, kind: &str, count: usize) -> Vec<Value> {
 async fn a_job_whose_worker_is_killed_runs_again_with_its_try_counted() {
     let mut system = System::without_service(&[]).await;
     // The handler stands still for a minute, as one that hangs in a call would.
-    system.serve(&[("FAILPOINTS", "job.handler=1*sleep(60000)")]).await;
+    system.serve(&[("FAILPOINTS", "webhook.event=1*sleep(60000)")]).await;
     let account = system.account("instagram").await;
     system.dm(&account, "900000000000001", "hello").await;
     system
@@ -59,6 +59,7 @@ async fn a_crash_at_every_point_loses_nothing_and_sends_nothing_twice() {
         let mut system = System::without_service(&[]).await;
         system.serve(&[]).await;
         let account = system.account("instagram").await;
+        settled(&system, "accounts.subscribe", 1).await;
         system.service().signal(Signal::TERM);
         system.service().wait_for_end(Duration::from_secs(30)).await;
         system.serve(&[("FAILPOINTS", &format!("{point}=1*return(abort)"))]).await;
@@ -127,6 +128,10 @@ async fn a_worker_stopped_past_its_lease_changes_nothing_when_it_wakes() {
     let _api = system.role("api", &[]);
     system.until("the API answers", || async { system.readiness().await.ok_or("not yet".to_owned()) }).await;
     let account = system.account("instagram").await;
+    let mut first = system.role("worker", &[]);
+    settled(&system, "accounts.subscribe", 1).await;
+    first.signal(Signal::TERM);
+    first.wait_for_end(Duration::from_secs(30)).await;
     let sleeper = system.role("worker", &[("FAILPOINTS", "job.handler=1*sleep(1500)")]);
     system.until_ready(true).await;
     system.dm(&account, "900000000000001", "hello").await;

@@ -6,6 +6,7 @@ use super::handle::Handle;
 use super::state::{self, Bearer, LIFETIME, StateError};
 use super::{asks_name, asks_of};
 use crate::audit::{self, Actor, Entry};
+use crate::clock::Millis;
 use crate::connections::{self, ConnectError, Platform};
 use crate::context::Context;
 use crate::db::Tx;
@@ -15,7 +16,7 @@ use crate::vault::VaultError;
 use entities::connect_flow::{ActiveModel, Column, Entity, Model};
 use meta::Asks;
 use sea_orm::sea_query::{Expr, SimpleExpr};
-use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter};
+use sea_orm::{ColumnTrait, Condition, ConnectionTrait, DbErr, EntityTrait, QueryFilter};
 use secrecy::SecretString;
 use serde_json::json;
 use sha2::{Digest, Sha256};
@@ -163,14 +164,24 @@ pub async fn accept(
         (Column::HandleHash, Expr::value(Some(handle.hash()))),
         (Column::HandleExpiresAt, Expr::value(Some(ctx.now() + LIFETIME))),
     ];
-    step(tx, flow.id, "started", "exchanging", set).await
+    step(tx, flow.id, "started", "exchanging", None, set).await
+}
+
+/// The code is about to leave: from now on nobody tries it again. Committed before the call.
+pub async fn ask(tx: &Tx, ctx: &Context, flow: &Model) -> Result<(), FlowError> {
+    step(tx, flow.id, "exchanging", "asking", Some(ctx.now()), []).await
+}
+
+/// The call provably never left: the code is as good as before.
+pub async fn not_asked(tx: &Tx, flow: &Model) -> Result<(), FlowError> {
+    step(tx, flow.id, "asking", "exchanging", None, []).await
 }
 
 /// The code has become a token.
 pub async fn exchanged(tx: &Tx, ctx: &Context, flow: &Model, content: &Content) -> Result<(), FlowError> {
     let (sealed, version) = content.seal(ctx, flow)?;
     let set = [(Column::Sealed, Expr::value(Some(sealed))), (Column::SealedVersion, Expr::value(version))];
-    step(tx, flow.id, "exchanging", "fetching", set).await
+    step(tx, flow.id, "asking", "fetching", Some(ctx.now()), set).await
 }
 
 /// The accounts are known; the page may choose.
@@ -182,7 +193,7 @@ pub async fn discover(tx: &Tx, ctx: &Context, flow: &Model, content: &Content) -
         (Column::SealedVersion, Expr::value(version)),
         (Column::Accounts, Expr::value(i32::try_from(usable).unwrap_or(i32::MAX))),
     ];
-    step(tx, flow.id, "fetching", "ready", set).await
+    step(tx, flow.id, "fetching", "ready", Some(ctx.now()), set).await
 }
 
 async fn step(
@@ -190,13 +201,16 @@ async fn step(
     id: Uuid,
     from: &str,
     to: &str,
+    living_at: Option<Millis>,
     set: impl IntoIterator<Item = (Column, SimpleExpr)>,
 ) -> Result<(), FlowError> {
     let mut update = Entity::update_many().col_expr(Column::Stage, Expr::value(to));
     for (column, value) in set {
         update = update.col_expr(column, value);
     }
-    let moved = update.filter(Column::Id.eq(id)).filter(Column::Stage.eq(from)).exec(tx.conn()).await?;
+    // Nothing is sealed again into an attempt that is over and was wiped.
+    let living = Condition::all().add_option(living_at.map(|now| Column::HandleExpiresAt.gt(now)));
+    let moved = update.filter(Column::Id.eq(id)).filter(Column::Stage.eq(from)).filter(living).exec(tx.conn()).await?;
     if moved.rows_affected == 1 { Ok(()) } else { Err(FlowError::Overtaken) }
 }
 
@@ -215,7 +229,7 @@ pub async fn fail(
         .col_expr(Column::ErrorDetail, Expr::value(detail))
         .col_expr(Column::Sealed, Expr::value(None::<String>))
         .filter(Column::Id.eq(flow.id))
-        .filter(Column::Stage.is_in(["started", "exchanging", "fetching"]))
+        .filter(Column::Stage.is_in(["started", "exchanging", "asking", "fetching"]))
         .exec(tx.conn())
         .await?;
     if moved.rows_affected == 1 {

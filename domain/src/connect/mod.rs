@@ -10,8 +10,8 @@ mod state;
 pub(crate) use content::place;
 pub use content::{Candidate, Content};
 pub use flow::{
-    Arrival, Binding, FlowError, Started, accept, arrive, discover, exchanged, expire, fail, find_by_handle, load,
-    refused, start,
+    Arrival, Binding, FlowError, Started, accept, arrive, ask, discover, exchanged, expire, fail, find_by_handle, load,
+    not_asked, refused, start,
 };
 pub use handle::Handle;
 pub use save::{SaveError, Saved, Selection, check, made_by, save};

@@ -14,7 +14,11 @@ use crate::vault::VaultError;
 use crate::{organizations, removal};
 use entities::connection::{ActiveModel, Column, Entity, Model};
 use entities::plan_slot;
-use sea_orm::{ActiveModelTrait as _, ColumnTrait, DbErr, EntityTrait, IntoActiveModel as _, QueryFilter, QueryOrder};
+use sea_orm::sea_query::LockType;
+use sea_orm::{
+    ActiveModelTrait as _, ColumnTrait, DbErr, EntityTrait, IntoActiveModel as _, QueryFilter, QueryOrder,
+    QuerySelect as _,
+};
 use secrecy::SecretString;
 use serde_json::json;
 
@@ -103,6 +107,8 @@ async fn owner(tx: &Tx, new: &NewConnection) -> Result<Option<Model>, ConnectErr
         .filter(Column::Platform.eq(new.login_route.platform().as_str()))
         .filter(Column::ExternalId.eq(&new.external_id))
         .filter(Column::Status.ne("disconnected"))
+        // Every column is written below: nobody may change one meanwhile.
+        .lock(LockType::NoKeyUpdate)
         .one(tx.conn())
         .await?;
     match owner {
@@ -122,6 +128,7 @@ async fn place(tx: &Tx, ctx: &Context, new: NewConnection) -> Result<Model, Conn
         .filter(Column::ExternalId.eq(&new.external_id))
         .filter(Column::Status.eq("disconnected"))
         .order_by_desc(Column::DisconnectedAt)
+        .lock(LockType::NoKeyUpdate)
         .one(tx.conn())
         .await?;
     let (actor, now) = (new.actor, ctx.now());
@@ -143,7 +150,7 @@ async fn place(tx: &Tx, ctx: &Context, new: NewConnection) -> Result<Model, Conn
     plan_slot::Entity::insert(plan_slot::ActiveModel::from(taken)).exec_without_returning(tx.conn()).await?;
     // Whoever connects an account again wants its messages again.
     removal::lift(tx.conn(), platform, &row.external_id).await?;
-    let details = json!({ "platform": row.platform, "externalId": row.external_id, "slot": slot });
+    let details = json!({ "platform": row.platform, "slot": slot });
     audited(tx, now, actor, "connection.created", &row, details).await?;
     Ok(row)
 }
@@ -162,7 +169,7 @@ async fn reconnect(tx: &Tx, ctx: &Context, row: Model, new: NewConnection) -> Re
     renew(ctx, &mut row, new)?;
     row.status_reason = reason;
     Entity::update(whole(&row)).exec_without_returning(tx.conn()).await?;
-    let details = json!({ "platform": row.platform, "externalId": row.external_id, "from": before });
+    let details = json!({ "platform": row.platform, "from": before });
     audited(tx, ctx.now(), actor, "connection.reconnected", &row, details).await?;
     Ok(row)
 }

@@ -10,8 +10,9 @@ use crate::id::{IdKind, OrganizationId};
 use crate::organizations;
 use crate::plans::Entitled;
 use entities::connection::{Column, Entity, Model};
+use entities::plan_slot;
 use sea_orm::sea_query::Expr;
-use sea_orm::{ColumnTrait, Condition, ConnectionTrait, DbErr, EntityTrait, QueryFilter};
+use sea_orm::{ColumnTrait, Condition, ConnectionTrait, DbErr, EntityTrait, PaginatorTrait, QueryFilter};
 use serde_json::json;
 use uuid::Uuid;
 
@@ -42,7 +43,7 @@ pub async fn disconnect(
     let row = let_go(tx, ctx, &before, None).await?;
     let entry = Entry::new(actor, "connection.disconnected", Some(organization))
         .target(IdKind::Connection.show(id))
-        .details(json!({ "platform": row.platform, "externalId": row.external_id, "from": before.status }));
+        .details(json!({ "platform": row.platform, "from": before.status }));
     audit::record(tx.conn(), ctx.now(), entry).await?;
     Ok(Disconnected::Now(Box::new(row)))
 }
@@ -60,8 +61,16 @@ pub(crate) async fn let_go(tx: &Tx, ctx: &Context, before: &Model, reason: Optio
         .filter(Column::Id.eq(before.id))
         .exec(tx.conn())
         .await?;
+    plan_slot::Entity::delete_many().filter(plan_slot::Column::ConnectionId.eq(before.id)).exec(tx.conn()).await?;
     let organization = OrganizationId(before.organization_id);
-    if let Some(entitled) = Entitled::load(tx.conn(), organization).await? {
+    let over = Entity::find()
+        .filter(Column::OrganizationId.eq(organization.0))
+        .filter(Column::Status.eq("over_plan"))
+        .count(tx.conn())
+        .await?;
+    if over > 0
+        && let Some(entitled) = Entitled::load(tx.conn(), organization).await?
+    {
         fit_to_plan(tx, ctx, organization, &entitled.plan).await?;
     }
     // Read again: a refresh may have stored a newer token until this moment.
@@ -86,6 +95,7 @@ pub async fn wipe_token(tx: &Tx, connection: &Model) -> Result<bool, DbErr> {
 pub async fn sharing(db: &impl ConnectionTrait, connection: &Model) -> Result<Vec<Model>, DbErr> {
     let by_page = |page: &str| {
         let own = Condition::all()
+            .add(Column::Platform.eq("facebook"))
             .add(Column::LoginRoute.eq(LoginRoute::FacebookPage.as_str()))
             .add(Column::ExternalId.eq(page));
         let linked = Condition::all()
@@ -97,6 +107,7 @@ pub async fn sharing(db: &impl ConnectionTrait, connection: &Model) -> Result<Ve
         "facebook_page" => by_page(&connection.external_id),
         "instagram_via_page" => by_page(connection.page_id.as_deref().unwrap_or_default()),
         _ => Condition::all()
+            .add(Column::Platform.eq("instagram"))
             .add(Column::LoginRoute.eq(LoginRoute::InstagramLogin.as_str()))
             .add(Column::ExternalId.eq(&connection.external_id)),
     };

@@ -11,7 +11,7 @@ use sea_orm::{ColumnTrait, DbErr, EntityTrait, QueryFilter};
 /// The account's token does not work any more: sending waits, messages keep arriving. The owner is told once for each token;
 /// `None` when it was known.
 pub async fn needs_reconnect(tx: &Tx, ctx: &Context, connection: &Model, reason: &str) -> Result<Option<Told>, DbErr> {
-    if !change(tx, ctx, connection, &["active"], "needs_reconnect", reason).await? {
+    if !change(tx, ctx, connection, &["active", "restricted"], "needs_reconnect", reason).await? {
         return Ok(None);
     }
     let text = format!("{} must be connected again: {reason}", connection.name);
@@ -20,7 +20,7 @@ pub async fn needs_reconnect(tx: &Tx, ctx: &Context, connection: &Model, reason:
 
 /// Meta has restricted the account: it sends nothing until it is connected again. `None` when it was known.
 pub async fn restricted(tx: &Tx, ctx: &Context, connection: &Model, reason: &str) -> Result<Option<Told>, DbErr> {
-    if !change(tx, ctx, connection, &["active", "needs_reconnect"], "restricted", reason).await? {
+    if !change(tx, ctx, connection, &["active"], "restricted", reason).await? {
         return Ok(None);
     }
     let text = format!("Meta has restricted {}: {reason}", connection.name);

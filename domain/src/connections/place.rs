@@ -8,7 +8,7 @@ use entities::connection::{Column, Entity};
 use entities::{plan, plan_slot};
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect};
 
-/// Whether a login may begin: the plan has the platform, and a free place or an account that waits for its reconnection. It
+/// Whether a login may begin: the plan has the platform, and a free place or an account that only a new login mends. It
 /// is asked without a lock; the save asks again with one.
 pub async fn room_for(
     db: &impl ConnectionTrait,
@@ -22,7 +22,7 @@ pub async fn room_for(
             let waiting = Entity::find()
                 .filter(Column::OrganizationId.eq(organization.0))
                 .filter(Column::Platform.eq(platform.as_str()))
-                .filter(Column::Status.eq("needs_reconnect"))
+                .filter(Column::Status.is_in(["needs_reconnect", "restricted"]))
                 .count(db)
                 .await?;
             if waiting > 0 { Ok(()) } else { Err(full.into()) }

@@ -4,7 +4,7 @@ use crate::clock::Millis;
 use crate::db::Tx;
 use entities::connection::{Column, Entity, Model};
 use sea_orm::sea_query::Expr;
-use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::{ColumnTrait, Condition, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 use uuid::Uuid;
 
 /// They were seen to be on; `fresh`: because they were just switched on.
@@ -23,6 +23,8 @@ pub async fn to_check(db: &impl ConnectionTrait, after: Uuid, limit: u64) -> Res
         .select_only()
         .columns([Column::Id, Column::OrganizationId])
         .filter(Column::Status.is_in(["active", "over_plan", "restricted"]))
+        .filter(Column::TokenSealed.is_not_null())
+        .filter(Condition::any().add(Column::StatusBefore.is_null()).add(Column::StatusBefore.ne("needs_reconnect")))
         .filter(Column::Id.gt(after))
         .order_by_asc(Column::Id)
         .limit(limit)

@@ -3,7 +3,7 @@
 use crate::bench::Bench;
 use crate::people::{Person, candidate, ready, save};
 use domain::audit::Actor;
-use domain::clock::{DAY, SECOND};
+use domain::clock::{DAY, MINUTE, SECOND};
 use domain::connections::{
     self, Disconnected, LoginRoute, NotNow, StoreError, disconnect, may_refresh, needs_reconnect, open_token,
     restricted, store,
@@ -137,9 +137,20 @@ async fn an_owner_is_told_once_for_each_token() {
     assert!(mark(&bench, &row(&bench, old.id).await).await.is_some());
     let tx = bench.ctx.db.begin().await.unwrap();
     let current = Entity::find_by_id(old.id).one(tx.conn()).await.unwrap().unwrap();
-    assert!(restricted(&tx, &bench.ctx, &current, "For breaking its rules.").await.unwrap().is_some());
+    assert!(
+        restricted(&tx, &bench.ctx, &current, "For breaking its rules.").await.unwrap().is_none(),
+        "a login is needed first"
+    );
     tx.commit().await.unwrap();
-    assert_eq!(row(&bench, old.id).await.status, "restricted");
+    assert_eq!(row(&bench, old.id).await.status, "needs_reconnect");
+
+    let other = bench.connect(shop, PAGE, "2").await.unwrap();
+    let tx = bench.ctx.db.begin().await.unwrap();
+    assert!(restricted(&tx, &bench.ctx, &other, "For breaking its rules.").await.unwrap().is_some());
+    tx.commit().await.unwrap();
+    assert_eq!(row(&bench, other.id).await.status, "restricted");
+    assert!(mark(&bench, &other).await.is_some(), "its token may die meanwhile");
+    assert_eq!(row(&bench, other.id).await.status, "needs_reconnect");
 }
 
 #[tokio::test]
@@ -257,12 +268,16 @@ async fn an_old_word_does_not_reach_who_has_logged_in_since() {
     let bench = Bench::new().await;
     let shop = bench.organization("pro").await;
     let asked = bench.ctx.now() / SECOND;
-    bench.clock.advance(2 * SECOND);
+    bench.clock.advance(2 * MINUTE);
     let made = ending_in(&bench, shop, "1", 60 * DAY).await;
     for request in [Request::Deauthorize, Request::DataDeletion] {
         assert!(take(&bench, request, "scoped 1", asked).await.connections.is_empty());
     }
     assert_eq!(row(&bench, made.id).await.status, "active");
+    // A time that nobody can have meant: the request is believed, not its clock.
+    let absurd = asked - 10 * DAY / SECOND;
+    assert_eq!(take(&bench, Request::Deauthorize, "scoped 1", absurd).await.connections.len(), 1);
+    assert_eq!(row(&bench, made.id).await.status, "needs_reconnect");
 }
 
 #[tokio::test]
@@ -284,7 +299,6 @@ async fn a_deletion_takes_effect_at_once_and_ends_when_the_account_returns() {
     assert_eq!(take(&bench, Request::DataDeletion, "scoped 1", now).await.callback.confirmation_code, code);
 
     let tx = bench.ctx.db.begin().await.unwrap();
-    removal::anonymize(&tx, &bench.ctx, made.id).await.unwrap();
     removal::finish(&tx, &bench.ctx, taken.callback.id).await.unwrap();
     tx.commit().await.unwrap();
     let gone = row(&bench, made.id).await;

@@ -103,6 +103,7 @@ pub async fn discover(bench: &Bench, flow: &Flow, handle: &Handle, candidates: V
     let tx = bench.ctx.db.begin().await.unwrap();
     connect::accept(&tx, &bench.ctx, flow, "the code".to_owned().into(), handle).await.unwrap();
     let flow = connect::load(tx.conn(), flow.id).await.unwrap().unwrap();
+    connect::ask(&tx, &bench.ctx, &flow).await.unwrap();
     let content = Content { token: Some("user token".to_owned().into()), ..Content::default() };
     connect::exchanged(&tx, &bench.ctx, &flow, &content).await.unwrap();
     let flow = connect::load(tx.conn(), flow.id).await.unwrap().unwrap();

@@ -37,7 +37,7 @@ fn run<'a>(ledger: &'a Ledger, _: &'a Job) -> BoxFuture<'a, Result<Finish, Handl
             after = *last;
             let now = ledger.now();
             let jobs = page.iter().map(|(id, organization)| {
-                accounts_subscribe::job_of(*id, *organization).run_at(now + rand::random_range(0..EVERY))
+                accounts_subscribe::check(*id, *organization).run_at(now + rand::random_range(0..EVERY))
             });
             let mut tx = ctx.db.begin().await?;
             checks += ledger.enqueue(&mut tx, jobs.collect()).await?.len();

@@ -16,7 +16,7 @@ use domain::db::Tx;
 use entities::connection;
 use entities::job::Model as Job;
 use futures::future::BoxFuture;
-use meta::Operation;
+use meta::{ErrorClass, Operation};
 use sea_orm::{DbErr, EntityTrait as _};
 use serde_json::json;
 
@@ -48,7 +48,8 @@ fn run<'a>(ledger: &'a Ledger, job: &'a Job) -> BoxFuture<'a, Result<Finish, Han
         let skip = |why: &str| Ok(Finish::Outcome(Outcome::Completed(json!({ "skipped": why }))));
         let Some(connection) = found else { return skip("connection_gone") };
         if connection.status != "disconnected" {
-            return skip("connected_again");
+            // An earlier try may have switched its webhooks off, without having learnt of it.
+            return finish(ledger, job, &connection, "connected_again").await;
         }
         if !connections::sharing(ctx.db.read(), &connection).await?.is_empty() {
             return finish(ledger, job, &connection, "kept_for_another_connection").await;
@@ -61,8 +62,11 @@ fn run<'a>(ledger: &'a Ledger, job: &'a Job) -> BoxFuture<'a, Result<Finish, Han
             Ok(()) => finish(ledger, job, &connection, "switched_off").await,
             Err(error) => {
                 let understood = understand(Operation::Unsubscribe, &error);
-                if understood.passes() {
-                    return Ok(Finish::Outcome(understood.outcome(None)));
+                if understood.passes() || understood.classified.class == ErrorClass::AppConfiguration {
+                    return Ok(Finish::Outcome(match understood.classified.class {
+                        ErrorClass::AppConfiguration => Outcome::Retry(understood.failure, None),
+                        _ => understood.outcome(ledger.now(), None),
+                    }));
                 }
                 // A token that Meta does not accept any more gets no webhooks either.
                 tracing::info!(job = %job.id, class = understood.failure.class, "Meta did not take the leave");
@@ -82,7 +86,7 @@ async fn finish(
     let mut tx = ledger.context().db.begin().await?;
     still_held(&tx, [job]).await?;
     connections::wipe_token(&tx, connection).await?;
-    again(ledger, &mut tx, connection).await?;
+    again(ledger, &mut tx, job, connection).await?;
     let decision = decide(job, Outcome::Completed(json!({ "webhooks": webhooks })), now, 0.5);
     settle(&tx, job, &decision, now).await?;
     tx.commit().await?;
@@ -91,9 +95,10 @@ async fn finish(
 }
 
 /// Whoever has come meanwhile gets the webhooks that were just switched off.
-async fn again(ledger: &Ledger, tx: &mut Tx, connection: &connection::Model) -> Result<(), DbErr> {
+async fn again(ledger: &Ledger, tx: &mut Tx, job: &Job, connection: &connection::Model) -> Result<(), DbErr> {
     let owners = connections::sharing(tx.conn(), connection).await?;
-    ledger.enqueue(tx, owners.iter().map(accounts_subscribe::job).collect()).await?;
+    let jobs = owners.iter().map(|owner| accounts_subscribe::after(owner, job));
+    ledger.enqueue(tx, jobs.collect()).await?;
     Ok(())
 }
 
@@ -108,7 +113,7 @@ fn given_up<'a>(
         let Ok(Payload { connection_id }) = payload(job) else { return Ok(()) };
         if let Some(connection) = connection::Entity::find_by_id(connection_id).one(tx.conn()).await? {
             connections::wipe_token(tx, &connection).await?;
-            again(ledger, tx, &connection).await?;
+            again(ledger, tx, job, &connection).await?;
         }
         Ok(())
     })

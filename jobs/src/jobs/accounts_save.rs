@@ -7,7 +7,7 @@ use crate::ledger::enqueue::NewJob;
 use crate::ledger::operate::wake_connection;
 use crate::ledger::settle::{settle, still_held};
 use crate::outcome::{Failure, Outcome, decide};
-use crate::policy::STANDARD;
+use crate::policy::{Policy, STANDARD};
 use crate::queue::Queue;
 use crate::run;
 use domain::OrganizationId;
@@ -20,13 +20,14 @@ use entities::job::Model as Job;
 use futures::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
+use std::time::Duration;
 use uuid::Uuid;
 
 /// The kind.
 pub static KIND: Kind = Kind {
     name: "accounts.save",
     queue: Queue::Interactive,
-    policy: STANDARD,
+    policy: Policy { timeout: Some(Duration::from_secs(120)), ..STANDARD },
     run: Run::One(run),
     on_lapse: run_again,
     on_given_up: leave,
@@ -99,12 +100,17 @@ fn run<'a>(ledger: &'a Ledger, job: &'a Job) -> BoxFuture<'a, Result<Finish, Han
                 return refuse(ledger, job, &flow, error).await;
             }
         };
-        for connection in connections.iter().filter(|_| fresh) {
-            let subscribe = accounts_subscribe::job(connection).trace(job.trace_id.clone());
-            ledger.enqueue(&mut tx, vec![subscribe]).await?;
-            // What came before the account had an owner is read again, and what waited for its token is sent.
-            webhook_process::reroute(ledger, &mut tx, &connection.platform, &connection.external_id).await?;
-            wake_connection(&tx, connection.id, ledger.now()).await?;
+        if fresh {
+            let subscribe = connections.iter().map(|one| accounts_subscribe::job(one).trace(job.trace_id.clone()));
+            ledger.enqueue(&mut tx, subscribe.collect()).await?;
+            // What waited for its token is sent, and what came before the account had an owner is read again. That comes last, for
+            // on Postgres it keeps others from writing outcomes meanwhile.
+            for connection in &connections {
+                wake_connection(&tx, connection.id, ledger.now()).await?;
+            }
+            for connection in &connections {
+                webhook_process::reroute(ledger, &mut tx, &connection.platform, &connection.external_id).await?;
+            }
         }
         let result = SaveResult::Connections(connections.iter().map(|connection| connection.id).collect());
         let decision = decide(job, Outcome::Completed(json!(result)), ledger.now(), 0.5);
@@ -117,6 +123,7 @@ fn run<'a>(ledger: &'a Ledger, job: &'a Job) -> BoxFuture<'a, Result<Finish, Han
 
 async fn refuse(ledger: &Ledger, job: &Job, flow: &Flow, error: SaveError) -> Result<Finish, HandlerError> {
     let detail = error.to_string();
+    let is_plan = matches!(error, SaveError::Plan(_));
     let (code, required_plan) = match error {
         SaveError::Db(error) => return Err(error.into()),
         SaveError::Vault(_) | SaveError::Connect(_) => {
@@ -134,7 +141,9 @@ async fn refuse(ledger: &Ledger, job: &Job, flow: &Flow, error: SaveError) -> Re
     still_held(&tx, [job]).await?;
     let organization = OrganizationId(flow.organization_id);
     let actor = Actor::User(flow.user_id);
-    connect::refused(&tx, ctx, organization, actor, &flow.platform, code, Some(&detail)).await?;
+    // Sentences about accounts name them, and the trail outlives the accounts' data.
+    let noted = Some(detail.as_str()).filter(|_| is_plan);
+    connect::refused(&tx, ctx, organization, actor, &flow.platform, code, noted).await?;
     let result = SaveResult::Refused(Refused { code: code.to_owned(), detail, required_plan });
     let decision = decide(job, Outcome::Completed(json!(result)), ledger.now(), 0.5);
     settle(&tx, job, &decision, ledger.now()).await?;

@@ -1,8 +1,8 @@
 //! `accounts.subscribe`: switches an account's webhooks on at Meta, looks whether they are, and repairs what Meta dropped. It
 //! runs after every connection, and every few hours for each account.
 
-use super::meta_answer::{mark, understand};
-use super::{Finish, HandlerError, Kind, Run, leave, payload, run_again};
+use super::meta_answer::{mark, tell, understand};
+use super::{Finish, HandlerError, Kind, Run, payload, run_again};
 use crate::ledger::Ledger;
 use crate::ledger::enqueue::NewJob;
 use crate::ledger::operate::wake_connection;
@@ -11,12 +11,14 @@ use crate::outcome::{Failure, Outcome, decide};
 use crate::policy::STANDARD;
 use crate::queue::Queue;
 use crate::run;
-use domain::connections::{self, LoginRoute, open_token};
+use domain::connections::{self, LoginRoute, TokenError, open_token};
+use domain::db::Tx;
+use domain::notifications;
 use entities::connection;
 use entities::job::Model as Job;
 use futures::future::BoxFuture;
-use meta::{Asset, GraphError, Login, Operation};
-use sea_orm::EntityTrait as _;
+use meta::{Asset, ErrorClass, GraphError, Login, Operation, classify};
+use sea_orm::{DbErr, EntityTrait as _};
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -29,7 +31,17 @@ pub static KIND: Kind = Kind {
     policy: STANDARD,
     run: Run::One(run),
     on_lapse: run_again,
-    on_given_up: leave,
+    on_given_up: given_up,
+};
+
+/// The same look, every few hours, where nobody waits for it.
+pub static CHECK: Kind = Kind {
+    name: "accounts.check",
+    queue: Queue::Maintenance,
+    policy: STANDARD,
+    run: Run::One(run),
+    on_lapse: run_again,
+    on_given_up: given_up,
 };
 
 #[derive(Debug, Deserialize, Serialize)]
@@ -38,15 +50,23 @@ pub(super) struct Payload {
     pub connection_id: Uuid,
 }
 
-/// The job that sees to an account's webhooks.
+/// The job that switches on the webhooks of an account that was just connected: one for each token, for one that is under way
+/// with a former token finds nothing out.
 pub fn job(connection: &connection::Model) -> NewJob {
-    job_of(connection.id, connection.organization_id)
+    NewJob::new(&KIND, json!({ "connectionId": connection.id }))
+        .dedupe_key(format!("subscribe:{}:{}", connection.id.simple(), connection.token_version))
+        .serves(connection.organization_id, connection.id)
 }
 
-/// The same by ids.
-pub(super) fn job_of(connection: Uuid, organization: Uuid) -> NewJob {
-    NewJob::new(&KIND, json!({ "connectionId": connection }))
-        .dedupe_key(format!("subscribe:{}", connection.simple()))
+/// The job that switches them on again after another job has switched them off for somebody else.
+pub(super) fn after(connection: &connection::Model, other: &Job) -> NewJob {
+    job(connection).dedupe_key(format!("subscribe:{}:after:{}", connection.id.simple(), other.id.simple()))
+}
+
+/// The job that looks after them.
+pub(super) fn check(connection: Uuid, organization: Uuid) -> NewJob {
+    NewJob::new(&CHECK, json!({ "connectionId": connection }))
+        .dedupe_key(format!("check:{}", connection.simple()))
         .serves(organization, connection)
 }
 
@@ -76,17 +96,18 @@ fn run<'a>(ledger: &'a Ledger, job: &'a Job) -> BoxFuture<'a, Result<Finish, Han
         }
         let token = match open_token(ctx, &connection) {
             Ok(token) => token,
+            Err(TokenError::Missing) => return skip("no_token"),
             Err(error) => {
                 let failure = Failure::new("vault", format!("The account's token could not be opened: {error}."));
                 return Ok(Finish::Outcome(Outcome::Retry(failure, None)));
             }
         };
-        let (asset, login) = place_of(&connection);
+        let (_, login) = place_of(&connection);
         let Some(app) = ctx.meta.app(login) else {
             let failure = Failure::new("app_configuration", "App id or app secret of this login are not set.");
             return Ok(Finish::Outcome(Outcome::Discard(failure)));
         };
-        match switch_on(ledger, asset, &token, &app.id).await {
+        match switch_on(ledger, &connection, &token, &app.id).await {
             Ok(Switched::On { fresh }) => done(ledger, job, &connection, fresh).await,
             Ok(Switched::Off) => {
                 let failure = Failure::new(
@@ -107,20 +128,32 @@ enum Switched {
 
 async fn switch_on(
     ledger: &Ledger,
-    asset: Asset<'_>,
+    connection: &connection::Model,
     token: &SecretString,
     app_id: &str,
 ) -> Result<Switched, (Operation, GraphError)> {
-    let meta = &ledger.context().meta;
+    let (meta, (asset, _)) = (&ledger.context().meta, place_of(connection));
+    // Instagram may name the Meta app that its own app lies in.
+    let mut ours: Vec<&str> = ledger.context().settings.app_ids.iter().map(String::as_str).collect();
+    ours.push(app_id);
     let look = async || {
-        let seen = meta.is_subscribed(asset, token, app_id).await;
+        let seen = meta.is_subscribed(asset, token, &ours).await;
         seen.map_err(|error| (Operation::ReadSubscription, error))
     };
-    if look().await? {
+    // A new connection asks for what we need, whatever somebody else may have asked for before.
+    if connection.subscribed_at.is_some() && look().await? {
         return Ok(Switched::On { fresh: false });
     }
     meta.subscribe(asset, token).await.map_err(|error| (Operation::Subscribe, error))?;
-    Ok(if look().await? { Switched::On { fresh: true } } else { Switched::Off })
+    match look().await {
+        Ok(true) => Ok(Switched::On { fresh: true }),
+        Ok(false) => Ok(Switched::Off),
+        // Confirmed, and not to be looked at: that has to do.
+        Err((operation, error)) if classify(operation, &error).class == ErrorClass::Permanent => {
+            Ok(Switched::On { fresh: true })
+        }
+        Err(error) => Err(error),
+    }
 }
 
 async fn done(ledger: &Ledger, job: &Job, connection: &connection::Model, fresh: bool) -> Result<Finish, HandlerError> {
@@ -147,16 +180,44 @@ async fn trouble(
 ) -> Result<Finish, HandlerError> {
     let understood = understand(operation, error);
     if understood.passes() {
-        return Ok(Finish::Outcome(understood.outcome(None)));
+        return Ok(Finish::Outcome(understood.outcome(ledger.now(), None)));
     }
     let now = ledger.now();
     let classified = understood.classified;
-    let decision = decide(job, understood.outcome(None), now, 0.5);
+    let decision = decide(job, understood.outcome(now, None), now, 0.5);
     let mut tx = ledger.context().db.begin().await?;
     still_held(&tx, [job]).await?;
     mark(ledger, &mut tx, connection, classified).await?;
+    webhooks_off(ledger, &mut tx, connection).await?;
     settle(&tx, job, &decision, now).await?;
     tx.commit().await?;
     run::log(job, &decision);
     Ok(Finish::Settled)
+}
+
+/// An account whose webhooks cannot be switched on gets no messages: its owner is told, once for each token.
+async fn webhooks_off(ledger: &Ledger, tx: &mut Tx, connection: &connection::Model) -> Result<(), DbErr> {
+    let now = connection::Entity::find_by_id(connection.id).one(tx.conn()).await?;
+    let Some(connection) = now.filter(|row| matches!(row.status.as_str(), "active" | "over_plan")) else {
+        return Ok(());
+    };
+    let text = format!("{} does not get messages at the moment: Meta does not deliver them to us.", connection.name);
+    let ctx = ledger.context();
+    let told = notifications::tell(tx, ctx, &connection, "webhooks_off", connection.token_version, &text).await?;
+    tell(ledger, tx, told).await
+}
+
+fn given_up<'a>(
+    ledger: &'a Ledger,
+    tx: &'a mut Tx,
+    job: &'a Job,
+    _: Option<&'a Failure>,
+) -> BoxFuture<'a, Result<(), DbErr>> {
+    Box::pin(async move {
+        let Ok(Payload { connection_id }) = payload(job) else { return Ok(()) };
+        match connection::Entity::find_by_id(connection_id).one(tx.conn()).await? {
+            Some(connection) => webhooks_off(ledger, tx, &connection).await,
+            None => Ok(()),
+        }
+    })
 }

@@ -1,5 +1,6 @@
 //! What the jobs of one login share: opening the attempt, ending it with a code for the page, and giving it up.
 
+use super::meta_answer::Understood;
 use super::{Finish, HandlerError, Kind, payload};
 use crate::ledger::Ledger;
 use crate::ledger::enqueue::NewJob;
@@ -44,7 +45,11 @@ pub(crate) struct Attempt {
 
 impl Attempt {
     /// Opens it, or says how the job ends without it.
-    pub(crate) async fn open(ledger: &Ledger, job: &Job, stage: &str) -> Result<Result<Self, Finish>, HandlerError> {
+    pub(crate) async fn open(
+        ledger: &Ledger,
+        job: &Job,
+        stages: &[&str],
+    ) -> Result<Result<Self, Finish>, HandlerError> {
         let Payload { flow_id } = match payload(job) {
             Ok(payload) => payload,
             Err(unreadable) => return Ok(Err(unreadable.into())),
@@ -52,7 +57,7 @@ impl Attempt {
         let ctx = ledger.context();
         let skip = |why: &str| Ok(Err(Finish::Outcome(Outcome::Completed(json!({ "skipped": why })))));
         let Some(flow) = connect::load(ctx.db.read(), flow_id).await? else { return skip("attempt_gone") };
-        if flow.stage != stage {
+        if !stages.contains(&flow.stage.as_str()) {
             return skip("attempt_moved_on");
         }
         let (Some(asks), Some(ends_at)) = (connect::asks_of(&flow.asks), flow.handle_expires_at) else {
@@ -80,21 +85,35 @@ pub(crate) struct End {
     pub code: &'static str,
     /// For the owner.
     pub sentence: String,
-    /// For the on-call engineer.
-    pub failure: Failure,
+    /// For the on-call engineer; none when the owner's own doing ended it, and the job has done its work.
+    pub failure: Option<Failure>,
 }
 
 impl End {
-    /// By a rule of our own.
+    /// By a rule of our own, for something to be mended on our side.
     pub(crate) fn ours(code: &'static str, class: &str, sentence: &str) -> Self {
-        Self { code, sentence: sentence.to_owned(), failure: Failure::new(class, sentence) }
+        Self { code, sentence: sentence.to_owned(), failure: Some(Failure::new(class, sentence)) }
+    }
+
+    /// By what the owner did or has.
+    pub(crate) fn owners(code: &'static str, sentence: &str) -> Self {
+        Self { code, sentence: sentence.to_owned(), failure: None }
+    }
+
+    /// By an error of Meta.
+    pub(crate) fn meta(code: &'static str, understood: Understood) -> Self {
+        Self { code, sentence: understood.classified.hint.to_owned(), failure: Some(understood.failure) }
     }
 }
 
 /// Ends the attempt and the job in one transaction.
 pub(crate) async fn end(ledger: &Ledger, job: &Job, flow: &Flow, end: End) -> Result<Finish, HandlerError> {
     let now = ledger.now();
-    let decision = decide(job, Outcome::Discard(end.failure), now, 0.5);
+    let outcome = match end.failure {
+        Some(failure) => Outcome::Discard(failure),
+        None => Outcome::Completed(json!({ "ended": end.code })),
+    };
+    let decision = decide(job, outcome, now, 0.5);
     let tx = ledger.context().db.begin().await?;
     still_held(&tx, [job]).await?;
     connect::fail(&tx, ledger.context(), flow, Actor::Job(job.id), end.code, Some(&end.sentence)).await?;

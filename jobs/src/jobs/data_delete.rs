@@ -7,6 +7,7 @@ use crate::ledger::enqueue::NewJob;
 use crate::outcome::Outcome;
 use crate::policy::{Policy, STANDARD};
 use crate::queue::Queue;
+use domain::clock::{MINUTE, Millis};
 use domain::removal::{self, Taken};
 use entities::job::Model as Job;
 use entities::{contact, conversation, delivery, delivery_event, message, message_mark};
@@ -30,24 +31,34 @@ pub static KIND: Kind = Kind {
 
 /// Conversations of one transaction.
 const BATCH: u64 = 50;
+/// Rows of one statement otherwise.
+const CHUNK: u64 = 500;
+/// Deliveries that were being read when the account was let go have been read by then, and what they left is deleted too.
+const SETTLED_AFTER: Millis = 5 * MINUTE;
 
 #[derive(Debug, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Payload {
     request_id: Uuid,
     connection_ids: Vec<Uuid>,
+    /// The second pass, after which the request is carried out.
+    again: bool,
 }
 
 /// The job that carries a request out.
 pub fn job(taken: &Taken) -> NewJob {
     let connections: Vec<Uuid> = taken.connections.iter().map(|row| row.id).collect();
-    NewJob::new(&KIND, json!({ "requestId": taken.callback.id, "connectionIds": connections }))
-        .dedupe_key(format!("delete:{}", taken.callback.id.simple()))
+    pass(taken.callback.id, &connections, false)
+}
+
+fn pass(request: Uuid, connections: &[Uuid], again: bool) -> NewJob {
+    NewJob::new(&KIND, json!({ "requestId": request, "connectionIds": connections, "again": again }))
+        .dedupe_key(format!("delete:{}:{again}", request.simple()))
 }
 
 fn run<'a>(ledger: &'a Ledger, job: &'a Job) -> BoxFuture<'a, Result<Finish, HandlerError>> {
     Box::pin(async move {
-        let Payload { request_id, connection_ids } = match payload(job) {
+        let Payload { request_id, connection_ids, again } = match payload(job) {
             Ok(payload) => payload,
             Err(unreadable) => return Ok(unreadable.into()),
         };
@@ -57,13 +68,15 @@ fn run<'a>(ledger: &'a Ledger, job: &'a Job) -> BoxFuture<'a, Result<Finish, Han
             conversations += inbox(ledger, *connection).await?;
             deliveries(ledger, *connection).await?;
         }
-        let tx = ctx.db.begin().await?;
-        for connection in &connection_ids {
-            removal::anonymize(&tx, ctx, *connection).await?;
-        }
-        removal::finish(&tx, ctx, request_id).await?;
-        tx.commit().await?;
         let result = json!({ "connections": connection_ids.len(), "conversations": conversations });
+        let mut tx = ctx.db.begin().await?;
+        if again {
+            removal::finish(&tx, ctx, request_id).await?;
+        } else {
+            let second = pass(request_id, &connection_ids, true).run_at(ledger.now() + SETTLED_AFTER);
+            ledger.enqueue(&mut tx, vec![second]).await?;
+        }
+        tx.commit().await?;
         Ok(Finish::Outcome(Outcome::Completed(result)))
     })
 }
@@ -100,30 +113,63 @@ async fn inbox(ledger: &Ledger, connection: Uuid) -> Result<usize, DbErr> {
         tx.commit().await?;
         tokio::task::yield_now().await;
     }
-    let tx = ledger.context().db.begin().await?;
-    contact::Entity::delete_many().filter(contact::Column::ConnectionId.eq(connection)).exec(tx.conn()).await?;
-    tx.commit().await?;
+    loop {
+        let some: Vec<Uuid> = contact::Entity::find()
+            .select_only()
+            .column(contact::Column::Id)
+            .filter(contact::Column::ConnectionId.eq(connection))
+            .limit(CHUNK)
+            .into_tuple()
+            .all(ledger.context().db.read())
+            .await?;
+        if some.is_empty() {
+            break;
+        }
+        let tx = ledger.context().db.begin().await?;
+        contact::Entity::delete_many().filter(contact::Column::Id.is_in(some)).exec(tx.conn()).await?;
+        tx.commit().await?;
+    }
     Ok(total)
 }
 
-/// Bodies that still lie here, and the account's id in the record of its events.
+/// Bodies that still lie here, and the account's id in the record of its events. A body stays while another event of it, which
+/// may be of somebody else's account, still waits for an owner or has failed; it goes within a day.
 async fn deliveries(ledger: &Ledger, connection: Uuid) -> Result<(), DbErr> {
-    let of_connection = Query::select()
-        .column(delivery_event::Column::DeliveryId)
-        .from(delivery_event::Entity)
-        .and_where(delivery_event::Column::ConnectionId.eq(connection))
-        .to_owned();
-    let tx = ledger.context().db.begin().await?;
-    delivery::Entity::update_many()
-        .col_expr(delivery::Column::Body, Expr::value(None::<Vec<u8>>))
-        .filter(delivery::Column::Body.is_not_null())
-        .filter(delivery::Column::Id.in_subquery(of_connection))
-        .exec(tx.conn())
+    use delivery_event::Column as C;
+    // Found without the lock that writes on SQLite: it is a long look.
+    let mut ids: Vec<Uuid> = delivery_event::Entity::find()
+        .select_only()
+        .column(C::DeliveryId)
+        .distinct()
+        .filter(C::ConnectionId.eq(connection))
+        .filter(C::AccountExternalId.is_not_null())
+        .into_tuple()
+        .all(ledger.context().db.read())
         .await?;
-    delivery_event::Entity::update_many()
-        .col_expr(delivery_event::Column::AccountExternalId, Expr::value(None::<String>))
-        .filter(delivery_event::Column::ConnectionId.eq(connection))
-        .exec(tx.conn())
-        .await?;
-    tx.commit().await
+    ids.sort_unstable();
+    for some in ids.chunks(usize::try_from(CHUNK).unwrap_or(500)) {
+        let waiting = Query::select()
+            .column(C::DeliveryId)
+            .from(delivery_event::Entity)
+            .and_where(C::DeliveryId.is_in(some.iter().copied()))
+            .and_where(C::Outcome.is_in(["unrouted", "failed"]))
+            .to_owned();
+        let tx = ledger.context().db.begin().await?;
+        delivery::Entity::update_many()
+            .col_expr(delivery::Column::Body, Expr::value(None::<Vec<u8>>))
+            .filter(delivery::Column::Id.is_in(some.iter().copied()))
+            .filter(delivery::Column::Body.is_not_null())
+            .filter(delivery::Column::Id.not_in_subquery(waiting))
+            .exec(tx.conn())
+            .await?;
+        delivery_event::Entity::update_many()
+            .col_expr(C::AccountExternalId, Expr::value(None::<String>))
+            .filter(C::DeliveryId.is_in(some.iter().copied()))
+            .filter(C::ConnectionId.eq(connection))
+            .exec(tx.conn())
+            .await?;
+        tx.commit().await?;
+        tokio::task::yield_now().await;
+    }
+    Ok(())
 }

@@ -85,7 +85,7 @@ fn run<'a>(ledger: &'a Ledger, job: &'a Job) -> BoxFuture<'a, Result<Finish, Han
             Ok(messages) => messages,
             Err(error) => {
                 let understood = understand(Operation::ReadConversation, &error);
-                return Ok(Finish::Outcome(understood.outcome(None)));
+                return Ok(Finish::Outcome(understood.outcome(ledger.now(), None)));
             }
         };
         let known = known_mids(db, outgoing.message.conversation_id, &messages).await?;

@@ -3,7 +3,7 @@
 
 use crate::ledger::Ledger;
 use crate::outcome::{Failure, Outcome};
-use domain::clock::Millis;
+use domain::clock::{DAY, MINUTE, Millis};
 use domain::connections;
 use domain::db::Tx;
 use domain::notifications::Told;
@@ -49,9 +49,23 @@ impl Understood {
         matches!(self.classified.class, ErrorClass::Transient | ErrorClass::RateLimited | ErrorClass::UnknownOutcome)
     }
 
-    /// Tried again while it may pass, not after `not_after`; otherwise never.
-    pub(crate) fn outcome(self, not_after: Option<Millis>) -> Outcome {
-        if self.passes() { Outcome::Retry(self.failure, not_after) } else { Outcome::Discard(self.failure) }
+    /// Tried again while it may pass, not after `not_after`; otherwise never. A rate limit is not the job's fault: it waits as
+    /// long as Meta asks, a minute at least, and no two come back at the same moment.
+    pub(crate) fn outcome(self, now: Millis, not_after: Option<Millis>) -> Outcome {
+        match self.classified.class {
+            ErrorClass::RateLimited => {
+                let asked =
+                    self.failure.retry_after.map_or(0, |wait| Millis::try_from(wait.as_millis()).unwrap_or(DAY));
+                let wait = asked.clamp(MINUTE, DAY);
+                let until = now + wait + rand::random_range(0..=wait / 5);
+                if not_after.is_some_and(|limit| until > limit) {
+                    return Outcome::Discard(self.failure);
+                }
+                Outcome::Snooze(self.failure, until)
+            }
+            _ if self.passes() => Outcome::Retry(self.failure, not_after),
+            _ => Outcome::Discard(self.failure),
+        }
     }
 }
 

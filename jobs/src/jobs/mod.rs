@@ -53,6 +53,7 @@ pub const CATALOGUE: Catalogue = Catalogue {
         &oauth_expire::KIND,
         &accounts_save::KIND,
         &accounts_subscribe::KIND,
+        &accounts_subscribe::CHECK,
         &accounts_check_due::KIND,
         &accounts_disconnect::KIND,
         &token_refresh_due::KIND,

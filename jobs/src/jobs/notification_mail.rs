@@ -73,6 +73,21 @@ fn run<'a>(ledger: &'a Ledger, job: &'a Job) -> BoxFuture<'a, Result<Finish, Han
     })
 }
 
+/// What is wrong with the settings of mail: a setting's name, and a sentence that repeats nothing of it.
+pub fn problems(mail: &Mail) -> Vec<(&'static str, &'static str)> {
+    let mut found = Vec::new();
+    let url = mail.url.expose_secret();
+    let host = url.split_once("://").map(|(_, rest)| rest.rsplit('@').next().unwrap_or_default());
+    let has_host = host.is_some_and(|host| !host.is_empty() && !host.starts_with([':', '/']));
+    if !has_host || AsyncSmtpTransport::<Tokio1Executor>::from_url(url).is_err() {
+        found.push(("SMTP_URL", "must look like smtps://user:password@host:465 or smtp://host:25"));
+    }
+    if mail.from.parse::<Mailbox>().is_err() {
+        found.push(("MAIL_FROM", "must be the sender's address, like Retail Assist <assist@shop.example>"));
+    }
+    found
+}
+
 async fn send(mail: &Mail, to: &[Mailbox], text: String) -> Result<(), &'static str> {
     let mut message = Message::builder()
         .from(mail.from.parse().map_err(|_| "MAIL_FROM is no address")?)

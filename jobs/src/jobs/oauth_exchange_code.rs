@@ -44,18 +44,26 @@ pub fn job(flow: &Flow) -> NewJob {
 
 fn run<'a>(ledger: &'a Ledger, job: &'a Job) -> BoxFuture<'a, Result<Finish, HandlerError>> {
     Box::pin(async move {
-        let attempt = match Attempt::open(ledger, job, "exchanging").await? {
+        let attempt = match Attempt::open(ledger, job, &["exchanging", "asking"]).await? {
             Ok(attempt) => attempt,
             Err(finish) => return Ok(finish),
         };
+        if attempt.flow.stage == "asking" {
+            // An earlier try broke off with the code on its way (a defect: every answer is written down).
+            let why = "The login was interrupted; please start again.";
+            return end(ledger, job, &attempt.flow, End::ours("code_invalid", "internal", why)).await;
+        }
         let Attempt { flow, content, asks, ends_at, app } = &attempt;
         if ledger.now() >= *ends_at {
             let why = "The login took too long; please start again.";
-            return end(ledger, job, flow, End::ours("code_expired", "login_restart", why)).await;
+            return end(ledger, job, flow, End::owners("code_expired", why)).await;
         }
         let Some(code) = &content.code else {
-            return end(ledger, job, flow, End::ours("code_invalid", "login_restart", "There is no code.")).await;
+            return end(ledger, job, flow, End::ours("code_invalid", "internal", "There is no code.")).await;
         };
+        if let Some(overtaken) = ask(ledger, job, flow).await? {
+            return Ok(overtaken);
+        }
         let exchanged = ledger.context().meta.exchange_code(asks.login(), app, code, &flow.redirect_uri).await;
         failpoint::hit("oauth.code_exchanged", "");
         match exchanged {
@@ -71,11 +79,28 @@ fn run<'a>(ledger: &'a Ledger, job: &'a Job) -> BoxFuture<'a, Result<Finish, Han
             }
             Err(error) if error.cause == Cause::Connect => {
                 let understood = understand(Operation::CodeExchange, &error);
+                let tx = ledger.context().db.begin().await?;
+                still_held(&tx, [job]).await?;
+                if let Err(error) = connect::not_asked(&tx, flow).await {
+                    return connect_flow::overtaken(tx, error).await;
+                }
+                tx.commit().await?;
                 Ok(Finish::Outcome(Outcome::Retry(understood.failure, Some(*ends_at))))
             }
             Err(error) => refused(ledger, job, flow, &error).await,
         }
     })
+}
+
+/// Commits that the code is about to leave; something when the job ends without it.
+async fn ask(ledger: &Ledger, job: &Job, flow: &Flow) -> Result<Option<Finish>, HandlerError> {
+    let tx = ledger.context().db.begin().await?;
+    still_held(&tx, [job]).await?;
+    match connect::ask(&tx, ledger.context(), flow).await {
+        Ok(()) => tx.commit().await?,
+        Err(error) => return connect_flow::overtaken(tx, error).await.map(Some),
+    }
+    Ok(None)
 }
 
 async fn refused(ledger: &Ledger, job: &Job, flow: &Flow, error: &GraphError) -> Result<Finish, HandlerError> {
@@ -92,8 +117,7 @@ async fn refused(ledger: &Ledger, job: &Job, flow: &Flow, error: &GraphError) ->
         _ if answered => "code_invalid",
         _ => "meta_unavailable",
     };
-    end(ledger, job, flow, End { code, sentence: understood.classified.hint.to_owned(), failure: understood.failure })
-        .await
+    end(ledger, job, flow, End::meta(code, understood)).await
 }
 
 /// The token exists here and nowhere else, so this does not give up while the database is away.

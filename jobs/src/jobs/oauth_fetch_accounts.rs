@@ -16,7 +16,7 @@ use domain::connect::{self, Candidate, Content};
 use entities::connect_flow::Model as Flow;
 use entities::job::Model as Job;
 use futures::future::BoxFuture;
-use meta::{Asks, ErrorClass, GraphError, LongLivedToken, Operation, Page};
+use meta::{Asks, Cause, ErrorClass, GraphError, LongLivedToken, Operation, Page};
 use secrecy::SecretString;
 use serde_json::json;
 use std::time::Duration;
@@ -34,6 +34,9 @@ pub static KIND: Kind = Kind {
 /// How long a long-lived token lives when Meta does not say.
 pub(crate) const USUAL_LIFE: Millis = 60 * DAY;
 
+/// What Meta says of a token that is worth nothing any more (§2.7); other refusals lack a permission.
+const DEAD: [i64; 6] = [190, 102, 104, 450, 452, 2500];
+
 /// The job that finds the accounts of an attempt.
 pub fn job(flow: &Flow) -> NewJob {
     connect_flow::new_job(&KIND, flow)
@@ -41,7 +44,7 @@ pub fn job(flow: &Flow) -> NewJob {
 
 fn run<'a>(ledger: &'a Ledger, job: &'a Job) -> BoxFuture<'a, Result<Finish, HandlerError>> {
     Box::pin(async move {
-        let attempt = match Attempt::open(ledger, job, "fetching").await? {
+        let attempt = match Attempt::open(ledger, job, &["fetching"]).await? {
             Ok(attempt) => attempt,
             Err(finish) => return Ok(finish),
         };
@@ -56,13 +59,12 @@ fn run<'a>(ledger: &'a Ledger, job: &'a Job) -> BoxFuture<'a, Result<Finish, Han
                 let code = match understood.classified.class {
                     ErrorClass::AppConfiguration => "app_misconfigured",
                     // 190 and its like: the login is worth nothing any more. The others lack a permission.
-                    ErrorClass::Reconnect if error.code.is_none_or(|code| code == 190) => "code_invalid",
+                    ErrorClass::Reconnect if error.code.is_none_or(|code| DEAD.contains(&code)) => "code_invalid",
                     ErrorClass::Reconnect | ErrorClass::OwnerAction => "missing_permissions",
-                    ErrorClass::AccountRestricted => "access_denied",
+                    ErrorClass::AccountRestricted => "no_accounts",
                     _ => "internal",
                 };
-                let sentence = understood.classified.hint.to_owned();
-                end(ledger, job, &attempt.flow, End { code, sentence, failure: understood.failure }).await
+                end(ledger, job, &attempt.flow, End::meta(code, understood)).await
             }
         }
     })
@@ -74,8 +76,8 @@ enum Trouble {
     Meta(Operation, Box<GraphError>),
 }
 
-fn ours(code: &'static str, class: &str, sentence: &str) -> Trouble {
-    Trouble::Ours(Box::new(End::ours(code, class, sentence)))
+fn owners(code: &'static str, sentence: &str) -> Trouble {
+    Trouble::Ours(Box::new(End::owners(code, sentence)))
 }
 
 fn at(operation: Operation) -> impl FnOnce(GraphError) -> Trouble {
@@ -86,7 +88,8 @@ async fn find(ledger: &Ledger, attempt: &Attempt) -> Result<Content, Trouble> {
     let meta = &ledger.context().meta;
     let login = attempt.asks.login();
     let Some(short) = &attempt.content.token else {
-        return Err(ours("internal", "internal", "The token of the login is gone; please start again."));
+        let end = End::ours("internal", "internal", "The token of the login is gone; please start again.");
+        return Err(Trouble::Ours(Box::new(end)));
     };
     if let Some(granted) = &attempt.content.granted {
         complete(attempt.asks, granted)?;
@@ -101,10 +104,27 @@ async fn find(ledger: &Ledger, attempt: &Attempt) -> Result<Content, Trouble> {
     if !content.candidates.iter().any(Candidate::is_usable) {
         let why = content.candidates.iter().find_map(|candidate| candidate.unusable.as_deref());
         let why = why.unwrap_or("Meta shows no account that can be connected with this login.");
-        return Err(ours("no_accounts", "owner_action", why));
+        return Err(owners("no_accounts", why));
+    }
+    for candidate in &mut content.candidates {
+        candidate.name = clean(&candidate.name, 200).unwrap_or_else(|| candidate.external_id.clone());
+        candidate.username = candidate.username.as_deref().and_then(|name| clean(name, 100));
+        candidate.picture_url = candidate.picture_url.take().filter(|url| !url.chars().any(char::is_control));
     }
     content.candidates.sort_by(|a, b| a.name.cmp(&b.name).then_with(|| a.external_id.cmp(&b.external_id)));
     Ok(content)
+}
+
+/// A call that a login can do without was refused for good, or does not exist: what it would have told is not known.
+fn not_told(operation: Operation, error: &GraphError) -> bool {
+    let nothing_there = error.cause == Cause::NotJson && error.http_status.is_some_and(|s| (400..500).contains(&s));
+    nothing_there || understand(operation, error).classified.class == ErrorClass::Permanent
+}
+
+/// A text of Meta's as it can be stored and shown: without control characters, and not longer than `max`.
+fn clean(text: &str, max: usize) -> Option<String> {
+    let text: String = text.chars().filter(|c| !c.is_control()).take(max).collect();
+    Some(text.trim().to_owned()).filter(|text| !text.is_empty())
 }
 
 /// Refuses a login that lacks a permission nothing works without.
@@ -115,7 +135,7 @@ fn complete(asks: Asks, granted: &[String]) -> Result<(), Trouble> {
     }
     let sentence =
         format!("Please connect again and allow everything that is asked for; missing: {}.", missing.join(", "));
-    Err(ours("missing_permissions", "reconnect", &sentence))
+    Err(owners("missing_permissions", &sentence))
 }
 
 async fn instagram(
@@ -157,7 +177,7 @@ async fn pages(
     let meta = &ledger.context().meta;
     let granted = match meta.granted_permissions(token).await {
         Ok(granted) => Some(granted),
-        Err(error) if understand(Operation::ReadPermissions, &error).classified.class == ErrorClass::Permanent => None,
+        Err(error) if not_told(Operation::ReadPermissions, &error) => None,
         Err(error) => return Err(at(Operation::ReadPermissions)(error)),
     };
     if let Some(granted) = &granted {
@@ -166,10 +186,8 @@ async fn pages(
     // Who the person is serves the callbacks of §9 only; a login does not fail for it unless Meta is away.
     let person = match meta.facebook_person(token).await {
         Ok(id) => Some(id),
-        Err(error) if understand(Operation::ReadAccounts, &error).passes() => {
-            return Err(at(Operation::ReadAccounts)(error));
-        }
-        Err(_) => None,
+        Err(error) if not_told(Operation::ReadAccounts, &error) => None,
+        Err(error) => return Err(at(Operation::ReadAccounts)(error)),
     };
     let portfolios = granted.as_ref().is_none_or(|names| names.iter().any(|name| name == "business_management"));
     let found = meta.pages(token, portfolios).await.map_err(at(Operation::ReadAccounts))?;
@@ -191,7 +209,7 @@ fn candidate(asks: Asks, page: Page, person: Option<String>, issued_at: Millis) 
     let unusable = if page.token.is_none() {
         Some("Meta gave no access to this Page: your role on it does not allow it.")
     } else if !page.may_message() {
-        Some("Your role on this Page does not include its messages.")
+        Some("Your role on this Page does not include its messages and their moderation.")
     } else {
         None
     };

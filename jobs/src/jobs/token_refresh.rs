@@ -124,7 +124,7 @@ async fn refused(
         }
     }
     if understood.passes() {
-        return Ok(Finish::Outcome(understood.outcome(connection.token_expires_at)));
+        return Ok(Finish::Outcome(understood.outcome(ledger.now(), connection.token_expires_at)));
     }
     marked(ledger, job, connection, understood.classified, understood.failure).await
 }

@@ -13,7 +13,7 @@ const WAITING: &str = "('scheduled', 'available', 'retryable', 'snoozed')";
 const FREE: &str = "
   AND (SELECT 1 FROM queues AS q WHERE q.name = $1 AND q.paused LIMIT 1) IS NULL
   AND (SELECT 1 FROM holds AS h WHERE $1 = 'send' AND h.subject = 'app' AND h.until_at > $2 LIMIT 1) IS NULL
-  AND (j.connection_id IS NULL
+  AND (j.connection_id IS NULL OR $1 <> 'send'
        OR (SELECT 1 FROM holds AS h WHERE h.connection_id = j.connection_id AND h.until_at > $2 LIMIT 1) IS NULL)
   AND (j.lane IS NULL
        OR (SELECT 1 FROM jobs AS r WHERE r.lane = j.lane AND r.lane IS NOT NULL AND r.state = 'running' LIMIT 1) IS NULL

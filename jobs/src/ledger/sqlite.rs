@@ -12,7 +12,7 @@ const WAITING: &str = "('scheduled', 'available', 'retryable', 'snoozed')";
 const FREE: &str = "
   AND NOT EXISTS (SELECT 1 FROM queues AS q WHERE q.name = ?1 AND q.paused = TRUE)
   AND NOT EXISTS (SELECT 1 FROM holds AS h WHERE ?1 = 'send' AND h.subject = 'app' AND h.until_at > ?2)
-  AND (j.connection_id IS NULL
+  AND (j.connection_id IS NULL OR ?1 <> 'send'
        OR NOT EXISTS (SELECT 1 FROM holds AS h WHERE h.connection_id = j.connection_id AND h.until_at > ?2))
   AND (j.lane IS NULL
        OR NOT EXISTS (SELECT 1 FROM jobs AS r INDEXED BY jobs_lane_running

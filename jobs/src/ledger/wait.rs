@@ -12,6 +12,8 @@ use uuid::Uuid;
 /// States that no longer change by themselves.
 pub const FINAL: [&str; 3] = ["completed", "discarded", "cancelled"];
 const POLL: Duration = Duration::from_millis(250);
+/// Between two looks for something that any job may bring.
+const PAUSE: Duration = Duration::from_millis(50);
 
 /// Tells who waits that a job became final in this process.
 #[derive(Clone, Debug)]
@@ -33,7 +35,7 @@ impl Finished {
 
 /// The job once it is final, or `None` when it is not after `limit` (or does not exist).
 pub async fn wait_for(ledger: &Ledger, id: Uuid, limit: Duration) -> Result<Option<Job>, DbErr> {
-    wait_until(ledger, limit, || async {
+    look_until(ledger, limit, Some(id), || async {
         let row = job::Entity::find_by_id(id).one(ledger.context().db.read()).await?;
         Ok(row.filter(|job| FINAL.contains(&job.state.as_str())))
     })
@@ -41,8 +43,21 @@ pub async fn wait_for(ledger: &Ledger, id: Uuid, limit: Duration) -> Result<Opti
 }
 
 /// What `look` finds, once it finds something, or `None` when it does not within `limit`. It looks when a job of this process
-/// becomes final, and every quarter of a second.
+/// becomes final, not more often than twenty times a second, and every quarter of a second.
 pub async fn wait_until<T, Look>(ledger: &Ledger, limit: Duration, look: impl Fn() -> Look) -> Result<Option<T>, DbErr>
+where
+    Look: Future<Output = Result<Option<T>, DbErr>>,
+{
+    look_until(ledger, limit, None, look).await
+}
+
+/// Looks when `only`, or any job, ends.
+async fn look_until<T, Look>(
+    ledger: &Ledger,
+    limit: Duration,
+    only: Option<Uuid>,
+    look: impl Fn() -> Look,
+) -> Result<Option<T>, DbErr>
 where
     Look: Future<Output = Result<Option<T>, DbErr>>,
 {
@@ -55,8 +70,20 @@ where
         if Instant::now() >= deadline {
             return Ok(None);
         }
-        let next_look = (Instant::now() + POLL).min(deadline);
-        // Whether a job ended, too many did at once, or none: the next thing is to look.
-        let _ended = timeout_at(next_look, finished.recv()).await;
+        let looked = Instant::now();
+        let next_look = (looked + POLL).min(deadline);
+        loop {
+            match timeout_at(next_look, finished.recv()).await {
+                Ok(Ok(done)) if only.is_some_and(|id| id != done) => {}
+                // Ours, any when any will do, or too many at once, among which ours may have been.
+                Ok(_) => {
+                    if only.is_none() {
+                        tokio::time::sleep_until((looked + PAUSE).min(deadline)).await;
+                    }
+                    break;
+                }
+                Err(_elapsed) => break,
+            }
+        }
     }
 }

@@ -6,6 +6,7 @@ use std::collections::HashSet;
 use reqwest::Method;
 use secrecy::{ExposeSecret, SecretString};
 
+use crate::class::{ErrorClass, Operation, classify};
 use crate::client::{Host, MetaClient};
 use crate::error::GraphError;
 use crate::json::{self, Fields};
@@ -42,9 +43,11 @@ pub struct LinkedInstagram {
 }
 
 impl Page {
-    /// False when Meta says what the person may do, and messaging is not among it.
+    /// False when Meta says what the person may do, and either its messages or its webhooks are not among it (§3.1).
     pub fn may_message(&self) -> bool {
-        self.tasks.as_ref().is_none_or(|tasks| tasks.is_empty() || tasks.iter().any(|task| task == "MESSAGING"))
+        let Some(tasks) = self.tasks.as_ref().filter(|tasks| !tasks.is_empty()) else { return true };
+        let has = |name: &str| tasks.iter().any(|task| task == name);
+        has("MESSAGING") && (has("MODERATE") || has("MANAGE"))
     }
 }
 
@@ -63,11 +66,18 @@ impl MetaClient {
             let all = [("fields", "id"), ("limit", "100")];
             for business in self.list(host, "me/businesses", token, &all, |fields| fields.id("id")).await? {
                 for edge in ["owned_pages", "client_pages"] {
-                    pages.extend(self.list(host, &format!("{business}/{edge}"), token, &parameters, read).await?);
+                    match self.list(host, &format!("{business}/{edge}"), token, &parameters, read).await {
+                        Ok(found) => pages.extend(found),
+                        Err(error) if is_barred(&error) => {}
+                        Err(error) => return Err(error),
+                    }
                 }
             }
             for page in pages.iter_mut().filter(|page| page.token.is_none()) {
-                page.token = self.page_token(&page.id, token).await?;
+                page.token = match self.page_token(&page.id, token).await {
+                    Err(error) if is_barred(&error) => None,
+                    asked => asked?,
+                };
             }
         }
         let mut seen = HashSet::new();
@@ -101,8 +111,16 @@ impl MetaClient {
     }
 }
 
+/// What this person may not read: the other Pages are there all the same.
+fn is_barred(error: &GraphError) -> bool {
+    let class = classify(Operation::ReadAccounts, error).class;
+    class == ErrorClass::Permanent || matches!(error.code, Some(10 | 200..=299))
+}
+
 fn page(fields: &Fields<'_>, person: &SecretString) -> Option<Page> {
-    let id = fields.id("id").filter(|id| id.bytes().all(|byte| byte.is_ascii_digit()))?;
+    // It becomes part of addresses.
+    let letter = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
+    let id = fields.id("id").filter(|id| (1..=64).contains(&id.len()) && id.bytes().all(letter))?;
     Some(Page {
         id,
         name: fields.text("name"),

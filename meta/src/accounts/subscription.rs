@@ -10,7 +10,7 @@ use crate::json::{self, Fields};
 
 /// Webhook fields of an Instagram account (§4.4). Once any is on, the account delivers all that the app has.
 pub const FIELDS_INSTAGRAM: &[&str] =
-    &["messages", "messaging_postbacks", "messaging_seen", "message_reactions", "messaging_referral"];
+    &["messages", "message_echoes", "messaging_postbacks", "messaging_seen", "message_reactions", "messaging_referral"];
 
 /// Webhook fields of a Page (§4.3); names of Instagram are refused here.
 pub const FIELDS_PAGE: &[&str] = &[
@@ -72,8 +72,8 @@ impl MetaClient {
         self.confirmed(self.request(Method::DELETE, host, &path, token)).await
     }
 
-    /// Whether the account delivers messages to the app: `app_id` is installed, and where fields are told, `messages` is
-    /// among them.
+    /// Whether the account delivers what we need to one of our apps (`app_ids`): it is installed, and where fields are told,
+    /// all of a Page's are among them. An Instagram account delivers everything once anything is on (§4.4).
     ///
     /// # Errors
     /// [`GraphError`], for `classify(Operation::ReadSubscription, …)`.
@@ -81,10 +81,10 @@ impl MetaClient {
         &self,
         asset: Asset<'_>,
         token: &SecretString,
-        app_id: &str,
+        app_ids: &[&str],
     ) -> Result<bool, GraphError> {
         let (host, path) = asset.place();
-        let apps = self.list(host, &path, token, &[], |fields| Some(installed(fields, app_id))).await?;
+        let apps = self.list(host, &path, token, &[], |fields| Some(installed(asset, fields, app_ids))).await?;
         Ok(apps.contains(&true))
     }
 
@@ -99,11 +99,16 @@ impl MetaClient {
     }
 }
 
-fn installed(fields: &Fields<'_>, app_id: &str) -> bool {
-    let ours = fields.id("id").is_none_or(|id| id == app_id);
+fn installed(asset: Asset<'_>, fields: &Fields<'_>, app_ids: &[&str]) -> bool {
+    let ours = fields.id("id").is_none_or(|id| app_ids.contains(&id.as_str()));
     let Some(names) = fields.get("subscribed_fields").and_then(json::elements) else {
         return ours;
     };
     let name = |raw| json::text(raw).or_else(|| Fields::of(raw)?.text("name"));
-    ours && names.into_iter().filter_map(name).any(|name| name == "messages")
+    let names: Vec<String> = names.into_iter().filter_map(name).collect();
+    let needed = match asset {
+        Asset::Instagram => &["messages"],
+        Asset::Page(_) => asset.fields(),
+    };
+    ours && needed.iter().all(|needed| names.iter().any(|name| name == needed))
 }

@@ -128,18 +128,21 @@ async fn webhooks_on_and_off() {
 
 #[tokio::test]
 async fn whether_webhooks_are_on() {
+    let all = Asset::Page("7").fields();
+    let named: Vec<_> = all.iter().map(|name| json!({ "name": name })).collect();
     let cases = [
-        (json!([{"id":"9","subscribed_fields":["messages"]}]), true),
-        (json!([{"id":9,"subscribed_fields":[{"name":"messages"}]}]), true),
+        (json!([{"id":"9","subscribed_fields":all}]), true),
+        (json!([{"id":9,"subscribed_fields":named}]), true),
+        (json!([{"id":"9","subscribed_fields":["messages"]}]), false),
         (json!([{"id":"9"}]), true),
         (json!([{"id":"9","subscribed_fields":["feed"]}]), false),
-        (json!([{"id":"8","subscribed_fields":["messages"]}]), false),
+        (json!([{"id":"8","subscribed_fields":all}]), false),
         (json!([]), false),
     ];
     for (apps, expected) in cases {
         let server = MockServer::start().await;
         get(&server, "/fb/v25.0/7/subscribed_apps", json!({ "data": apps })).await;
-        let found = client(&server).is_subscribed(Asset::Page("7"), &token(), "9").await.unwrap();
+        let found = client(&server).is_subscribed(Asset::Page("7"), &token(), &["9"]).await.unwrap();
         assert_eq!(found, expected, "{apps}");
     }
 }

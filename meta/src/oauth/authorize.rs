@@ -16,13 +16,17 @@ impl MetaClient {
         };
         let scopes: Vec<&str> = asks.scopes().iter().map(|scope| scope.name).collect();
         let scope = scopes.join(",");
-        let parameters = [
+        let mut parameters = vec![
             ("client_id", app.id.as_str()),
             ("redirect_uri", redirect_uri),
             ("response_type", "code"),
             ("scope", &scope),
             ("state", state),
         ];
+        if asks.login() == Login::Facebook {
+            // Without it Facebook does not ask again for what was declined once.
+            parameters.push(("auth_type", "rerequest"));
+        }
         match Url::parse_with_params(&address, parameters) {
             Ok(url) => url.into(),
             // The base was parsed when the client was built, and a path and pairs can be added to every such address.

@@ -11,7 +11,7 @@ use domain::id::IdKind;
 use domain::{Context, OrganizationId};
 use entities::connection::{Entity, Model};
 use jobs::Ledger;
-use jobs::jobs::webhook_process;
+use jobs::jobs::{accounts_subscribe, webhook_process};
 use sea_orm::EntityTrait as _;
 use serde_json::json;
 use uuid::Uuid;
@@ -107,6 +107,7 @@ impl CreateConnection {
         let made = connections::create(&tx, ctx, new).await?;
         // What came before the account had an owner is read again; a running service finds the jobs at its next tick.
         webhook_process::reroute(ledger, &mut tx, &made.platform, &made.external_id).await?;
+        ledger.enqueue(&mut tx, vec![accounts_subscribe::job(&made)]).await?;
         tx.commit().await?;
         say(json, &made)
     }

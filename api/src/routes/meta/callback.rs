@@ -10,6 +10,7 @@ use domain::connect::{self, Arrival, Binding, FlowError, Handle, StateError};
 use domain::connections::Platform;
 use domain::db::Tx;
 use entities::connect_flow::Model as Flow;
+use http::Method;
 use jobs::jobs::{oauth_exchange_code, oauth_expire};
 use jobs::ledger::wait::wait_until;
 use meta::clean_code;
@@ -40,6 +41,14 @@ struct Came {
     error: Option<String>,
 }
 
+impl Came {
+    /// What is empty did not come.
+    fn of(code: Option<String>, state: Option<String>, errors: [Option<String>; 3]) -> Self {
+        let error = errors.into_iter().flatten().find(|error| !error.trim().is_empty());
+        Self { code, state, error }
+    }
+}
+
 #[OpenApi(prefix_path = "/api/meta", tag = "Tag::Connections")]
 impl CallbackRoutes {
     /// Facebook Login comes back here.
@@ -55,7 +64,7 @@ impl CallbackRoutes {
         error_reason: Query<Option<String>>,
         error_code: Query<Option<String>>,
     ) -> Back {
-        let came = Came { code: code.0, state: state.0, error: error.0.or(error_reason.0).or(error_code.0) };
+        let came = Came::of(code.0, state.0, [error.0, error_reason.0, error_code.0]);
         back(&app, request, Platform::Facebook, came).await
     }
 
@@ -72,12 +81,16 @@ impl CallbackRoutes {
         error_reason: Query<Option<String>>,
         error_code: Query<Option<String>>,
     ) -> Back {
-        let came = Came { code: code.0, state: state.0, error: error.0.or(error_reason.0).or(error_code.0) };
+        let came = Came::of(code.0, state.0, [error.0, error_reason.0, error_code.0]);
         back(&app, request, Platform::Instagram, came).await
     }
 }
 
 async fn back(app: &App, request: &Request, platform: Platform, came: Came) -> Back {
+    if *request.method() == Method::HEAD {
+        // Whoever only looks (a preview, a scanner) uses nothing up.
+        return Back::SeeOther("/dashboard/integrations".to_owned());
+    }
     let prefix = match platform {
         Platform::Facebook => "fb",
         Platform::Instagram => "ig",
@@ -109,13 +122,17 @@ async fn arrive(app: &App, request: &Request, platform: Platform, came: Came) ->
     };
     let binding = binding(app, &session, request);
     let state = came.state.as_deref().unwrap_or_default();
+    if let (true, Some(error)) = (state.is_empty(), &came.error) {
+        // Meta need not repeat the state with a refusal. There is nothing to use up then, and nothing is told but that.
+        return Err(meaning(error));
+    }
     let (flow, handle) = match take(app, &session, &binding, platform, state, came.code, came.error).await {
         Ok(taken) => taken?,
-        Err(problem) => return Err(problem.code()),
+        Err(_) => return Err(Code::Internal),
     };
     let done = wait_until(&app.ledger, PATIENCE, || async {
         let found = connect::load(app.ctx.db.read(), flow.id).await?;
-        Ok(found.filter(|flow| !matches!(flow.stage.as_str(), "exchanging" | "fetching")))
+        Ok(found.filter(|flow| !matches!(flow.stage.as_str(), "exchanging" | "asking" | "fetching")))
     });
     match done.await {
         Ok(Some(flow)) if flow.stage == "failed" => Err(ended(&flow)),

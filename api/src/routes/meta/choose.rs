@@ -12,7 +12,7 @@ use domain::connect::{self, Binding, Content, Handle, SaveError, Selection};
 use domain::connections::{self, Platform};
 use domain::id::IdKind;
 use entities::connect_flow::Model as Flow;
-use entities::job;
+use entities::{connection, job};
 use jobs::jobs::accounts_save::{self, SaveResult};
 use jobs::ledger::wait::wait_for;
 use poem::Request;
@@ -79,7 +79,7 @@ struct FoundAccounts {
 struct PendingLogin {
     platform: String,
     expires_at: String,
-    /// `exchanging` or `fetching`.
+    /// `exchanging`, `asking` or `fetching`.
     stage: String,
 }
 
@@ -143,13 +143,13 @@ impl ChooseRoutes {
         token: Query<Option<String>>,
     ) -> Result<Accounts, Problem> {
         let binding = binding(&app, &session, request);
-        let text = header.0.or(token.0).unwrap_or_default();
+        let text = header.0.filter(|text| !text.is_empty()).or(token.0).unwrap_or_default();
         let flow = find(&app, &binding, &text).await?;
         let expires_at = flow.handle_expires_at.map(rfc3339).unwrap_or_default();
         match flow.stage.as_str() {
             "ready" => {}
             "failed" => return Err(failure(&flow)),
-            "exchanging" | "fetching" => {
+            "exchanging" | "asking" | "fetching" => {
                 let (platform, stage) = (flow.platform, flow.stage);
                 return Ok(Accounts::Accepted(Json(PendingLogin { platform, expires_at, stage })));
             }
@@ -194,26 +194,62 @@ impl ChooseRoutes {
             ShownPlatform::Facebook => Platform::Facebook,
         };
         let selection = Selection::new(selected_page_ids)
-            .ok_or_else(|| Problem::with(Code::InvalidRequest, "Choose at least one account."))?;
+            .ok_or_else(|| Problem::with(Code::InvalidRequest, "Choose from 1 to 1000 accounts."))?;
         let binding = binding(&app, &session, request);
         let deadline = Instant::now() + PATIENCE;
         loop {
-            let flow = find(&app, &binding, &token).await?;
-            if flow.platform != platform.as_str() {
-                return Err(Problem::new(Code::ConnectTokenInvalid));
-            }
-            let job = match flow.stage.as_str() {
-                "saved" => return Ok(Chosen::Ok(Json(before(&app, &flow, &selection).await?))),
-                "failed" => return Err(failure(&flow)),
-                "ready" => begin(&app, &flow, &selection).await?,
-                _ => return Err(Problem::new(Code::LoginPending).retry_after(1)),
+            let job = match take(&app, &binding, &token, platform, &selection).await {
+                Ok(Taken::Before(connected)) => return Ok(Chosen::Ok(Json(connected))),
+                Ok(Taken::Job(job)) => job,
+                // A job of the same choice that ended while we looked for it: what it left is seen in the next round.
+                Ok(Taken::JustEnded) => continue,
+                Err(problem) => return Err(audited(&app, &session, platform, problem).await?),
             };
-            // A job of the same choice that ended while we looked for it: what it left is seen in the next round.
-            let Some(job) = job else { continue };
             let left = deadline.saturating_duration_since(Instant::now());
             return end(&app, &session, job, left).await;
         }
     }
+}
+
+/// Where a choice is.
+enum Taken {
+    /// It took effect before.
+    Before(Connected),
+    /// A job is at it.
+    Job(Uuid),
+    /// A job was at it until this moment.
+    JustEnded,
+}
+
+async fn take(
+    app: &App,
+    binding: &Binding,
+    token: &str,
+    platform: Platform,
+    selection: &Selection,
+) -> Result<Taken, Problem> {
+    let flow = find(app, binding, token).await?;
+    if flow.platform != platform.as_str() {
+        return Err(Problem::new(Code::ConnectTokenInvalid));
+    }
+    match flow.stage.as_str() {
+        "saved" => Ok(Taken::Before(before(app, &flow, selection).await?)),
+        "failed" => Err(failure(&flow)),
+        "ready" => Ok(begin(app, &flow, selection).await?.map_or(Taken::JustEnded, Taken::Job)),
+        _ => Err(Problem::new(Code::LoginPending).retry_after(1)),
+    }
+}
+
+/// A choice that is refused before it comes to a job goes into the audit trail, as the job's refusals do.
+async fn audited(app: &App, session: &Session, platform: Platform, problem: Problem) -> Result<Problem, Problem> {
+    if matches!(problem.code(), Code::ConnectTokenInvalid | Code::UnknownAccount) {
+        let tx = app.ctx.db.begin().await?;
+        let (organization, actor) = (session.organization, session.actor());
+        let code = problem.code().name();
+        connect::refused(&tx, &app.ctx, organization, actor, platform.as_str(), code, None).await?;
+        tx.commit().await?;
+    }
+    Ok(problem)
 }
 
 /// The attempt of a handle; whatever is wrong with it, the answer is the same.
@@ -225,8 +261,10 @@ async fn find(app: &App, binding: &Binding, text: &str) -> Result<Flow, Problem>
 
 fn failure(flow: &Flow) -> Problem {
     let code = callback::ended(flow);
-    match &flow.error_detail {
-        Some(detail) => Problem::with(code, detail.clone()),
+    // Only these two name what the owner can do about it; of the others Meta's table speaks to whoever runs the service.
+    let says = matches!(code, Code::MissingPermissions | Code::NoAccounts);
+    match flow.error_detail.clone().filter(|_| says) {
+        Some(detail) => Problem::with(code, detail),
         None => Problem::new(code),
     }
     .as_conflict()
@@ -238,7 +276,13 @@ async fn before(app: &App, flow: &Flow, selection: &Selection) -> Result<Connect
         return Err(Problem::new(Code::ConnectTokenInvalid));
     }
     let rows = connect::made_by(app.ctx.db.read(), flow).await?;
-    Ok(Connected { connections: rows.into_iter().map(shown).collect() })
+    Ok(connected(rows))
+}
+
+/// As it was when the choice took effect, whatever has been looked at since: the same answer again.
+fn connected(rows: impl IntoIterator<Item = connection::Model>) -> Connected {
+    let fresh = |row| connection::Model { subscription_checked_at: None, ..row };
+    Connected { connections: rows.into_iter().map(fresh).map(shown).collect() }
 }
 
 /// The job of this choice: made now, or the one that is at it. `None` when that one has just ended.
@@ -273,7 +317,7 @@ async fn end(app: &App, session: &Session, job: Uuid, left: Duration) -> Result<
         Some(SaveResult::Connections(ids)) => {
             let rows = connections::list(app.ctx.db.read(), session.organization).await?;
             let made = ids.iter().filter_map(|id| rows.iter().find(|row| row.id == *id).cloned());
-            Ok(Chosen::Ok(Json(Connected { connections: made.map(shown).collect() })))
+            Ok(Chosen::Ok(Json(connected(made))))
         }
         Some(SaveResult::Refused(refused)) => {
             let code = Code::of(&refused.code).unwrap_or(Code::Internal);

@@ -4,6 +4,7 @@
 mod callback;
 mod choose;
 mod removal;
+mod signed;
 mod start;
 
 pub use callback::CallbackRoutes;

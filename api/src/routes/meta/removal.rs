@@ -2,6 +2,7 @@
 //! the person that only this app knows.
 
 use super::super::Tag;
+use super::signed::Signed;
 use crate::app::App;
 use crate::problem::{Code, Problem};
 use domain::clock::rfc3339;
@@ -10,23 +11,13 @@ use jobs::jobs::{data_delete, meta_answer};
 use meta::signed_request::parse_and_verify;
 use poem::web::Data;
 use poem_openapi::param::Path;
-use poem_openapi::payload::{Form, Html, Json, PlainText};
+use poem_openapi::payload::{Html, Json, PlainText};
 use poem_openapi::{ApiResponse, Object, OpenApi};
-use serde::Deserialize;
 use std::sync::Arc;
 
 /// The routes of this file.
 #[derive(Clone, Copy, Debug)]
 pub struct RemovalRoutes;
-
-/// Meta's form.
-#[derive(Debug, Deserialize, Object)]
-struct Signed {
-    /// `base64url(HMAC-SHA256).base64url(JSON)`, signed with the app's secret.
-    #[serde(default)]
-    #[oai(default)]
-    signed_request: String,
-}
 
 /// Where the person can ask, and with which code.
 #[derive(Object)]
@@ -50,15 +41,15 @@ enum StatusPage {
 impl RemovalRoutes {
     /// A person has removed the app: its tokens are used no more, and the owner is told.
     #[oai(path = "/deauthorize", method = "post", operation_id = "deauthorize")]
-    async fn deauthorize(&self, app: Data<&Arc<App>>, body: Form<Signed>) -> Result<PlainText<&'static str>, Problem> {
-        take(&app, Request::Deauthorize, &body.0).await?;
+    async fn deauthorize(&self, app: Data<&Arc<App>>, body: Signed) -> Result<PlainText<&'static str>, Problem> {
+        take(&app, Request::Deauthorize, &body).await?;
         Ok(PlainText("OK"))
     }
 
     /// A person wants data deleted.
     #[oai(path = "/data-deletion", method = "post", operation_id = "requestDataDeletion")]
-    async fn delete(&self, app: Data<&Arc<App>>, body: Form<Signed>) -> Result<Json<Receipt>, Problem> {
-        let confirmation_code = take(&app, Request::DataDeletion, &body.0).await?;
+    async fn delete(&self, app: Data<&Arc<App>>, body: Signed) -> Result<Json<Receipt>, Problem> {
+        let confirmation_code = take(&app, Request::DataDeletion, &body).await?;
         let url = format!("{}/api/meta/data-deletion/{confirmation_code}", app.ctx.settings.public_url);
         Ok(Json(Receipt { url, confirmation_code }))
     }
@@ -95,7 +86,7 @@ fn page(title: &str, text: &str) -> Html<String> {
 async fn take(app: &App, request: Request, signed: &Signed) -> Result<String, Problem> {
     // Either product's app may be the one: a person of Instagram Login is removed with the Instagram app's secret.
     let secrets = &app.ctx.settings.instagram_webhook_secrets;
-    let said = parse_and_verify(&signed.signed_request, secrets).map_err(|why| {
+    let said = parse_and_verify(&signed.0, secrets).map_err(|why| {
         tracing::warn!(request = request.as_str(), %why, "a signed request was refused");
         metrics::counter!("retail_assist_refused_total", "why" => "signed_request").increment(1);
         Problem::new(Code::InvalidSignedRequest)

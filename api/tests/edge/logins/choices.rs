@@ -226,7 +226,7 @@ async fn a_refusal_by_plan_leaves_the_handle_good() {
         let all = trail["items"].as_array().unwrap().iter().filter(|entry| entry["action"] == action);
         all.map(|entry| entry["details"]["code"].as_str().unwrap_or("-").to_owned()).collect::<Vec<_>>()
     };
-    assert_eq!(codes("connection.refused"), ["plan_limit", "plan_limit", "plan_required"]);
+    assert_eq!(codes("connection.refused"), ["plan_limit", "unknown_account", "plan_limit", "plan_required"]);
     assert_eq!(codes("connection.created"), ["-"]);
     logins.stop().await;
 }

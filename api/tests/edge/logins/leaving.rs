@@ -151,6 +151,12 @@ async fn a_deletion_removes_the_persons_data_and_nobody_elses() {
     let code = first["confirmation_code"].as_str().unwrap();
     assert_eq!(first["url"], json!(format!("http://shop.test/api/meta/data-deletion/{code}")));
     logins.until_idle().await;
+    assert_eq!((inbox(&ada).await, inbox(&eve).await), (0, 2));
+    let early = logins.world.get(&Caller::default(), &format!("/api/meta/data-deletion/{code}")).await;
+    assert!(early.text.contains("is being carried out"), "{}", early.text);
+    // What was being read in that moment is gone after the second pass.
+    logins.advance(5 * 60_000).await;
+    logins.until_idle().await;
     let page = logins.world.get(&Caller::default(), &format!("/api/meta/data-deletion/{code}")).await;
     assert_eq!((page.status, page.header("content-type")), (200, "text/html; charset=utf-8"));
     assert!(page.text.contains("your data has been deleted"), "{}", page.text);

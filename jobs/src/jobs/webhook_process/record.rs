@@ -16,13 +16,16 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use uuid::Uuid;
 
 const CHUNK: usize = 500;
+/// Why an event of an account without owner is not kept.
+const DELETED: &str = "data_deleted";
 
 /// An event with what became of it.
 pub(super) struct Done {
     pub delivery_id: Uuid,
     pub index: u32,
     pub kind: &'static str,
-    pub account: String,
+    /// None for an account whose data was deleted.
+    pub account: Option<String>,
     pub owner: Option<(Uuid, Uuid)>,
     pub recorded: Recorded,
 }
@@ -38,7 +41,8 @@ impl Done {
             delivery_id,
             index: event.index,
             kind: event.kind(),
-            account: event.account_id.chars().take(100).collect(),
+            account: (recorded.reason.as_deref() != Some(DELETED))
+                .then(|| event.account_id.chars().take(100).collect()),
             owner: connection.map(|connection| (connection.organization_id, connection.id)),
             recorded,
         }
@@ -107,7 +111,7 @@ impl Routes {
         }
         let account = (platform, event.account_id.clone());
         if self.deleted.contains(&account) {
-            return Err(Recorded::plain(Outcome::Ignored, "data_deleted"));
+            return Err(Recorded::plain(Outcome::Ignored, DELETED));
         }
         self.owners.get(&account).ok_or_else(|| Recorded::plain(Outcome::Unrouted, "no connected account has this id"))
     }
@@ -179,7 +183,7 @@ pub(super) async fn outcomes(tx: &Tx, done: &[Done]) -> Result<(), DbErr> {
             kind: Set(one.kind.to_owned()),
             outcome: Set(one.recorded.outcome.as_str().to_owned()),
             reason: Set(one.recorded.reason.clone()),
-            account_external_id: Set(Some(one.account.clone())),
+            account_external_id: Set(one.account.clone()),
             organization_id: Set(one.owner.map(|(organization, _)| organization)),
             connection_id: Set(one.owner.map(|(_, connection)| connection)),
             message_id: Set(one.recorded.message_id),
