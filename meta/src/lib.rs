@@ -5,6 +5,7 @@ mod json;
 mod redact;
 
 pub mod accounts;
+pub mod app;
 pub mod class;
 pub mod client;
 pub mod error;
@@ -16,6 +17,7 @@ pub mod usage;
 pub mod webhook;
 
 pub use accounts::{Asset, InstagramAccount, LinkedInstagram, Page};
+pub use app::{AppIdentity, AppSubscription, Probe, VersionEnd, version_end};
 pub use class::{Classified, ErrorClass, Operation, classify};
 pub use client::{MetaClient, Settings, SettingsError, Timeouts};
 pub use error::{Cause, GraphError};

@@ -13,7 +13,7 @@ const MAX_PAGES: usize = 200;
 
 impl MetaClient {
     /// Every element of a list that `read` can read.
-    pub(super) async fn list<T>(
+    pub(crate) async fn list<T>(
         &self,
         host: Host,
         path: &str,

@@ -40,11 +40,13 @@ pub enum Operation {
     DebugToken,
     /// The app's permissions are given back.
     Revoke,
+    /// What Meta knows of the app itself is read, with the app's own token.
+    ReadApp,
 }
 
 impl Operation {
     /// Every operation.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::CodeExchange,
         Self::TokenExchange,
         Self::TokenRefresh,
@@ -58,6 +60,7 @@ impl Operation {
         Self::Send,
         Self::DebugToken,
         Self::Revoke,
+        Self::ReadApp,
     ];
 
     /// The name that is stored.
@@ -76,6 +79,7 @@ impl Operation {
             Self::Send => "send",
             Self::DebugToken => "debug_token",
             Self::Revoke => "revoke",
+            Self::ReadApp => "read_app",
         }
     }
 }

@@ -20,6 +20,7 @@ const REPEATABLE: &[Operation] = &[
     Unsubscribe,
     DebugToken,
     Revoke,
+    ReadApp,
 ];
 /// Limits of the app, the user, the Page, an edge, and of one use case (§7.3).
 const RATE: &[i64] =
@@ -65,7 +66,9 @@ pub const RULES: &[Rule] = &[
     ANY.codes(&[100])
         .text("appsecret_proof")
         .means(AppConfiguration, "Meta does not accept the proof of the app secret; check the app secret."),
-    ANY.at(&[DebugToken]).codes(&[190]).means(AppConfiguration, "Meta does not accept our own app id and secret."),
+    ANY.at(&[DebugToken, ReadApp])
+        .codes(&[190])
+        .means(AppConfiguration, "Meta does not accept our own app id and secret."),
     // --- rate limits first: Meta marks some as transient, but they need a longer wait (row 11 before row 3) ---
     ANY.codes(RATE).means(RateLimited, "Meta's rate limit is reached; it goes on when Meta allows it again."),
     ANY.at(&[Send])

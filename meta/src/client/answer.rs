@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use chrono::DateTime;
 use reqwest::Response;
 
 use super::transport;
@@ -18,6 +19,8 @@ pub(crate) struct Answer {
     pub(crate) status: u16,
     pub(crate) usage: Usage,
     pub(crate) api_version: Option<String>,
+    /// When Meta says it answered, in milliseconds since 1970 UTC.
+    pub(crate) date: Option<i64>,
     pub(crate) body: String,
     retry_after: Option<Duration>,
 }
@@ -29,6 +32,8 @@ impl Answer {
         let retry_after = usage.regain_access().max(usage::retry_after(response.headers()));
         let version = response.headers().get("facebook-api-version").and_then(|value| value.to_str().ok());
         let api_version = version.map(|text| text.chars().take(16).collect());
+        let date = response.headers().get("date").and_then(|value| value.to_str().ok());
+        let date = date.and_then(|text| DateTime::parse_from_rfc2822(text).ok()).map(|date| date.timestamp_millis());
         let mut body = Vec::new();
         let too_long = || GraphError::new(Cause::Interrupted, Some(status), "the answer is longer than 1 MiB");
         while let Some(chunk) = response.chunk().await.map_err(|error| transport(error, Some(status)))? {
@@ -38,7 +43,7 @@ impl Answer {
             body.extend_from_slice(&chunk);
         }
         let body = String::from_utf8_lossy(&body).into_owned();
-        Ok(Self { status, usage, api_version, body, retry_after })
+        Ok(Self { status, usage, api_version, date, body, retry_after })
     }
 
     pub(crate) fn is_success(&self) -> bool {
