@@ -7,10 +7,13 @@ use crate::context::Context;
 use crate::vault::{Vault, VaultError};
 use entities::{connect_flow, connection};
 use sea_orm::sea_query::Expr;
-use sea_orm::{ColumnTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use std::collections::BTreeMap;
 use uuid::Uuid;
 
 const BATCH: u64 = 200;
+/// Rows that are looked at together when nothing is changed.
+const COUNTED: u64 = 1_000;
 
 /// What a rotation did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -23,6 +26,15 @@ pub struct Rotated {
     pub unreadable: u64,
     /// Values that changed under our hands and may have the old key.
     pub overtaken: u64,
+}
+
+/// What is sealed with one key.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct InUse {
+    /// Tokens of connections.
+    pub tokens: u64,
+    /// Logins in progress.
+    pub logins: u64,
 }
 
 /// Why a rotation ended.
@@ -72,6 +84,47 @@ pub async fn rotate(ctx: &Context, mut progress: impl FnMut(&Rotated)) -> Result
         progress(&done);
     }
     Ok(done)
+}
+
+/// How many values are sealed with which key, by the key's id; under none, what is no envelope of ours.
+pub async fn keys_in_use(db: &impl ConnectionTrait) -> Result<BTreeMap<Option<String>, InUse>, DbErr> {
+    let mut found: BTreeMap<Option<String>, InUse> = BTreeMap::new();
+    let key = |sealed: &str| Vault::key_of(sealed).map(str::to_owned);
+    let mut after = Uuid::nil();
+    loop {
+        use connection::Column as C;
+        let rows: Vec<(Uuid, String)> = connection::Entity::find()
+            .select_only()
+            .columns([C::Id, C::TokenSealed])
+            .filter(C::TokenSealed.is_not_null())
+            .filter(C::Id.gt(after))
+            .order_by_asc(C::Id)
+            .limit(COUNTED)
+            .into_tuple()
+            .all(db)
+            .await?;
+        let Some((last, _)) = rows.last() else { break };
+        after = *last;
+        rows.iter().for_each(|(_, sealed)| found.entry(key(sealed)).or_default().tokens += 1);
+    }
+    let mut after = Uuid::nil();
+    loop {
+        use connect_flow::Column as C;
+        let rows: Vec<(Uuid, String)> = connect_flow::Entity::find()
+            .select_only()
+            .columns([C::Id, C::Sealed])
+            .filter(C::Sealed.is_not_null())
+            .filter(C::Id.gt(after))
+            .order_by_asc(C::Id)
+            .limit(COUNTED)
+            .into_tuple()
+            .all(db)
+            .await?;
+        let Some((last, _)) = rows.last() else { break };
+        after = *last;
+        rows.iter().for_each(|(_, sealed)| found.entry(key(sealed)).or_default().logins += 1);
+    }
+    Ok(found)
 }
 
 fn is_current(ctx: &Context, sealed: &str) -> bool {

@@ -138,6 +138,11 @@ impl Vault {
         self.keys.first().map_or("", |key| &key.id)
     }
 
+    /// The ids of all keys, the one that seals first.
+    pub fn key_ids(&self) -> impl Iterator<Item = &str> {
+        self.keys.iter().map(|key| key.id.as_str())
+    }
+
     /// The id of the key a value is sealed with, if it is an envelope of ours.
     pub fn key_of(sealed: &str) -> Option<&str> {
         let mut parts = sealed.split('.');

@@ -6,7 +6,7 @@ use domain::Context;
 use domain::clock::DAY;
 use domain::connect::{self, Content};
 use domain::connections::{self, LoginRoute, open_token, store};
-use domain::rotation::{Rotated, rotate};
+use domain::rotation::{InUse, Rotated, keys_in_use, rotate};
 use domain::vault::{Vault, VaultKey};
 use entities::{connect_flow, connection};
 use sea_orm::sea_query::Expr;
@@ -84,6 +84,8 @@ async fn a_rotation_under_load_loses_nothing_and_leaves_no_old_key() {
     for n in 100..110 {
         flows.push((n.to_string(), ready(&bench, &person, vec![candidate(&n.to_string())]).await.0));
     }
+    let used = keys_in_use(bench.ctx.db.read()).await.unwrap();
+    assert_eq!(used.into_iter().collect::<Vec<_>>(), [(Some("old".to_owned()), InUse { tokens: 60, logins: 10 })]);
     bench.ctx.vault = Arc::new(Vault::new(vec![key("new", 2), key("old", 1)]).unwrap());
     let bench = Arc::new(bench);
 
@@ -126,6 +128,8 @@ async fn a_rotation_under_load_loses_nothing_and_leaves_no_old_key() {
     for (table, id, text) in sealed(&bench.ctx).await {
         assert_eq!(Vault::key_of(&text), Some("new"), "{table} {id}");
     }
+    let used = keys_in_use(bench.ctx.db.read()).await.unwrap();
+    assert_eq!(used.into_iter().collect::<Vec<_>>(), [(Some("new".to_owned()), InUse { tokens: 70, logins: 0 })]);
     // Only the new key is left, and everything opens.
     let alone = Context { vault: Arc::new(Vault::new(vec![key("new", 2)]).unwrap()), ..bench.ctx.clone() };
     let rows = connections::list(alone.db.read(), person.organization).await.unwrap();
@@ -149,4 +153,9 @@ async fn what_no_key_opens_is_counted_and_left_alone() {
     assert_eq!(done, Rotated { unreadable: 1, ..Rotated::default() });
     let row = connections::find(bench.ctx.db.read(), shop, made.id).await.unwrap().unwrap();
     assert_eq!(row.token_sealed, made.token_sealed);
+    put(&bench.ctx, "connections", made.id, "no envelope").await;
+    bench.connect(shop, LoginRoute::FacebookPage, "2").await.unwrap();
+    let used = keys_in_use(bench.ctx.db.read()).await.unwrap();
+    let one = InUse { tokens: 1, logins: 0 };
+    assert_eq!(used.into_iter().collect::<Vec<_>>(), [(None, one), (Some("new".to_owned()), one)]);
 }
