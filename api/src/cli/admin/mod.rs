@@ -3,6 +3,7 @@
 mod connection;
 mod key;
 mod organization;
+mod rotate;
 mod user;
 
 use super::context::{self, Made};
@@ -37,6 +38,9 @@ enum Command {
     SetAutoReply(connection::SetAutoReply),
     /// Make a key for a program; it is shown once.
     CreateKey(key::CreateKey),
+    /// Seal every token again with the first key of TOKEN_ENCRYPTION_KEYS.
+    #[command(after_help = rotate::ORDER)]
+    RotateKeys(rotate::RotateKeys),
 }
 
 impl Admin {
@@ -52,6 +56,7 @@ impl Admin {
             }
             Command::SetAutoReply(command) => command.run(&ctx, self.json).await,
             Command::CreateKey(command) => command.run(&ctx, self.json).await,
+            Command::RotateKeys(command) => command.run(&ctx, self.json).await,
         };
         ctx.db.close().await?;
         done
