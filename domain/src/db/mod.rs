@@ -12,6 +12,7 @@ use sea_orm::{
     SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait,
 };
 use sqlx::postgres::PgConnectOptions;
+use sqlx::sqlite::SqliteConnectOptions;
 use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -20,6 +21,8 @@ use std::time::Duration;
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 /// Connections of one process to Postgres, unless told otherwise; four such processes fit under Postgres' own default of 100.
 pub const CONNECTIONS: u32 = 16;
+/// Connections of a process that only looks.
+const LOOKING: u32 = 4;
 
 /// The database: one handle that reads, one that writes. On SQLite a single connection writes and a few read; on Postgres
 /// both are the same pool.
@@ -91,16 +94,29 @@ impl Db {
     pub async fn open_with(url: &str, connections: u32) -> Result<Self, OpenError> {
         if url.starts_with("postgres://") || url.starts_with("postgresql://") {
             let options = postgres::options(url)?;
-            let pool = postgres::open(options.clone(), connections).await?;
-            return Ok(Self { read: pool.clone(), write: pool, place: Place::Postgres(Box::new(options)) });
+            return Self::on_postgres(options, connections, postgres::Patience::Start).await;
         }
-        if !url.starts_with("sqlite:") {
-            return Err(OpenError::Url);
+        Self::on_sqlite(sqlite_options(url)?).await
+    }
+
+    /// The same with few connections, for a look at what is there: no file is made, and no server is waited for.
+    pub async fn open_existing(url: &str) -> Result<Self, OpenError> {
+        if url.starts_with("postgres://") || url.starts_with("postgresql://") {
+            return Self::on_postgres(postgres::options(url)?, LOOKING, postgres::Patience::None).await;
         }
-        if url.contains(":memory:") || url.contains("mode=memory") {
-            return Err(OpenError::InMemory);
-        }
-        let options = sqlite::options(url)?;
+        Self::on_sqlite(sqlite_options(url)?.create_if_missing(false)).await
+    }
+
+    async fn on_postgres(
+        options: PgConnectOptions,
+        connections: u32,
+        patience: postgres::Patience,
+    ) -> Result<Self, OpenError> {
+        let pool = postgres::open(options.clone(), connections, patience).await?;
+        Ok(Self { read: pool.clone(), write: pool, place: Place::Postgres(Box::new(options)) })
+    }
+
+    async fn on_sqlite(options: SqliteConnectOptions) -> Result<Self, OpenError> {
         let file = options.get_filename().to_owned();
         let (read, write) = sqlite::open(options).await?;
         Ok(Self { read, write, place: Place::Sqlite(file) })
@@ -165,6 +181,16 @@ impl Db {
         self.read.close().await?;
         self.write.close().await
     }
+}
+
+fn sqlite_options(url: &str) -> Result<SqliteConnectOptions, OpenError> {
+    if !url.starts_with("sqlite:") {
+        return Err(OpenError::Url);
+    }
+    if url.contains(":memory:") || url.contains("mode=memory") {
+        return Err(OpenError::InMemory);
+    }
+    sqlite::options(url)
 }
 
 /// A transaction, and what is to happen once it is committed (ringing a bell for its jobs). Dropped uncommitted, it rolls
@@ -247,6 +273,17 @@ mod tests {
         assert!(matches!(Db::open("mysql://x").await, Err(OpenError::Url)));
         let missing = Db::open("sqlite:///nonexistent/dir/x.db?mode=rwc").await;
         assert!(matches!(missing, Err(OpenError::Sqlx(_))));
+    }
+
+    #[tokio::test]
+    async fn a_look_makes_no_file() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("t.db");
+        let url = format!("sqlite://{}?mode=rwc", file.display());
+        assert!(matches!(Db::open_existing(&url).await, Err(OpenError::Sqlx(_))));
+        assert!(!file.exists());
+        Db::open(&url).await.unwrap().close().await.unwrap();
+        Db::open_existing(&url).await.unwrap().close().await.unwrap();
     }
 
     #[tokio::test]

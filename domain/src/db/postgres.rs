@@ -43,6 +43,15 @@ const SESSION: [(&str, &str); 9] = [
 pub(super) const PARAMETERS: [&str; 7] =
     ["sslmode", "sslrootcert", "sslcert", "sslkey", "application_name", "options", "statement-cache-capacity"];
 
+/// How long an opening waits for a server that is just starting.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Patience {
+    /// A machine that starts everything at once starts us before its database is there.
+    Start,
+    /// What is refused now is the answer.
+    None,
+}
+
 /// How a connection is made.
 pub(super) fn options(url: &str) -> Result<PgConnectOptions, OpenError> {
     let parameters = url.split_once('?').map_or("", |(_, parameters)| parameters);
@@ -55,9 +64,13 @@ pub(super) fn options(url: &str) -> Result<PgConnectOptions, OpenError> {
 }
 
 /// The pool.
-pub(super) async fn open(options: PgConnectOptions, connections: u32) -> Result<DatabaseConnection, OpenError> {
+pub(super) async fn open(
+    options: PgConnectOptions,
+    connections: u32,
+    patience: Patience,
+) -> Result<DatabaseConnection, OpenError> {
     // A pool tries a refused connection again until its time is out; alone, its error is the answer.
-    let mut first = first_connection(&options).await?;
+    let mut first = first_connection(&options, patience).await?;
     assert_durable(&mut first).await?;
     first.close().await?;
     let pool = PgPoolOptions::new()
@@ -69,13 +82,12 @@ pub(super) async fn open(options: PgConnectOptions, connections: u32) -> Result<
     Ok(SqlxPostgresConnector::from_sqlx_postgres_pool(pool))
 }
 
-/// A machine that starts everything at once starts us before its database is there.
-async fn first_connection(options: &PgConnectOptions) -> Result<PgConnection, sqlx::Error> {
+async fn first_connection(options: &PgConnectOptions, patience: Patience) -> Result<PgConnection, sqlx::Error> {
     let deadline = Instant::now() + START_WITHIN;
     let mut pause = Duration::from_millis(100);
     loop {
         match PgConnection::connect_with(options).await {
-            Err(error) if is_starting(&error) && Instant::now() < deadline => {
+            Err(error) if patience == Patience::Start && is_starting(&error) && Instant::now() < deadline => {
                 tracing::warn!(%error, "waiting for Postgres");
                 tokio::time::sleep(pause).await;
                 pause = (pause * 2).min(Duration::from_secs(2));
