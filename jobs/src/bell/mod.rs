@@ -7,7 +7,7 @@ mod redis;
 mod ringing;
 mod sweep;
 
-pub use redis::address_problem;
+pub use redis::{PingError, address_problem, ping};
 pub(crate) use ringing::Far;
 
 use crate::queue::Queue;

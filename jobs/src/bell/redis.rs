@@ -12,6 +12,7 @@ use ::redis::{AsyncConnectionConfig, Client, IntoConnectionInfo as _, RedisError
 use apalis::prelude::*;
 use apalis_core::backend::ext::poll_strategy::{PollSnapshot, PollStrategy};
 use apalis_redis::{Config, RedisStorage};
+use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
@@ -43,6 +44,27 @@ pub fn address_problem(url: &str) -> Option<&'static str> {
     let host = named.map(|rest| rest.rsplit('@').next().unwrap_or(rest));
     let has_host = host.is_some_and(|host| !host.is_empty() && !host.starts_with(['/', ':', '?']));
     if has_host && url.into_connection_info().is_ok() { None } else { Some(FORM) }
+}
+
+/// Whether Redis answers, with the address and the time limits that the bell has.
+pub async fn ping(url: &SecretString) -> Result<(), PingError> {
+    let bell = RedisBell::new(url.expose_secret())?;
+    let asked = async {
+        let mut connection = bell.connect().await?;
+        ::redis::cmd("PING").exec_async(&mut connection).await
+    };
+    Ok(timeout(RING_WITHIN * 2, asked).await.map_err(|_late| PingError::Late)??)
+}
+
+/// Why Redis did not answer. Never holds its address: that may hold a password.
+#[derive(Debug, thiserror::Error)]
+pub enum PingError {
+    /// It refused, or could not be reached.
+    #[error("{0}")]
+    Redis(#[from] RedisError),
+    /// It took too long.
+    #[error("no answer within two seconds")]
+    Late,
 }
 
 /// All that travels: which queue to look into.
@@ -288,9 +310,13 @@ mod tests {
         assert!(address_problem("http://localhost:6379").is_some());
     }
 
-    #[test]
-    fn an_address_is_not_shown() {
+    #[tokio::test]
+    async fn an_address_is_not_shown() {
         let bell = RedisBell::new("redis://user:geheim@localhost").unwrap();
         assert!(!format!("{bell:?}").contains("geheim"));
+        for url in ["redis://user:geheim@127.0.0.1:9", "redis://user:geheim@nowhere.invalid", "redis://u:geheim@"] {
+            let error = ping(&SecretString::from(url)).await.unwrap_err();
+            assert!(!format!("{error} {error:?}").contains("geheim"), "{error:?}");
+        }
     }
 }

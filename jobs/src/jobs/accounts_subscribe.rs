@@ -71,7 +71,7 @@ pub(super) fn check(connection: Uuid, organization: Uuid) -> NewJob {
 }
 
 /// Where an account's webhooks are installed, and by which app.
-pub(super) fn place_of(connection: &connection::Model) -> (Asset<'_>, Login) {
+pub fn place_of(connection: &connection::Model) -> (Asset<'_>, Login) {
     match connection.login_route.parse() {
         Ok(LoginRoute::FacebookPage) => (Asset::Page(&connection.external_id), Login::Facebook),
         Ok(LoginRoute::InstagramViaPage) => {
