@@ -3,16 +3,13 @@
 
 use super::Tag;
 use crate::app::App;
-use crate::telemetry::ledger;
+use crate::telemetry::{database, ledger};
 use domain::Context;
 use domain::clock::MINUTE;
-use entities::write_probe::{Column, Entity};
-use migration::{Migrator, MigratorTrait as _};
 use poem::web::Data;
 use poem_openapi::payload::Json;
 use poem_openapi::{ApiResponse, Object, OpenApi};
-use sea_orm::sea_query::Expr;
-use sea_orm::{ColumnTrait as _, ConnectionTrait, DbErr, EntityTrait as _, QueryFilter as _, Statement};
+use sea_orm::DbErr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -107,12 +104,12 @@ impl HealthRoutes {
 
 async fn checks(ctx: &Context) -> Checks {
     let began = Instant::now();
-    let written = within(write(ctx)).await.is_some();
+    let written = within(database::write(&ctx.db, ctx.now())).await.is_some();
     let took_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
     let (db, now) = (ctx.db.read(), ctx.now());
     let live = within(ledger::live_workers(db, now)).await.unwrap_or(0);
     let age = within(ledger::queues(db, now)).await.map(|queues| ledger::oldest_due_age(&queues, now));
-    let pending = within(pending(db)).await;
+    let pending = within(database::schema(db)).await.map(|schema| schema.pending);
     Checks {
         database: DatabaseCheck { ok: written, took_ms },
         workers: WorkersCheck { ok: live > 0, live },
@@ -136,24 +133,4 @@ async fn within<T>(check: impl Future<Output = Result<T, DbErr>>) -> Option<T> {
             None
         }
     }
-}
-
-/// Changes of the schema that this program knows and the database has not seen. Only reads, unlike the migrator's own
-/// question, for it is asked on a connection that cannot write.
-async fn pending(db: &impl ConnectionTrait) -> Result<u64, DbErr> {
-    const APPLIED: &str = "SELECT COUNT(*) AS applied FROM seaql_migrations";
-    let row = db.query_one_raw(Statement::from_string(db.get_database_backend(), APPLIED)).await?;
-    let applied = row.map(|row| row.try_get::<i64>("", "applied")).transpose()?.unwrap_or(0);
-    let known = u64::try_from(Migrator::migrations().len()).unwrap_or(u64::MAX);
-    Ok(known.saturating_sub(u64::try_from(applied).unwrap_or(0)))
-}
-
-/// A real write: reading works on a full disk too.
-async fn write(ctx: &Context) -> Result<(), DbErr> {
-    Entity::update_many()
-        .col_expr(Column::At, Expr::value(ctx.now()))
-        .filter(Column::Id.eq(1))
-        .exec(ctx.db.write())
-        .await?;
-    Ok(())
 }
