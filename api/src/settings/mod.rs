@@ -72,9 +72,22 @@ impl Settings {
         Self::check(&source, need, problems)
     }
 
+    /// The settings of this process with whatever is wrong with them, for a command that looks at the rest all the same: what
+    /// is wrong has no or some valid value in it.
+    pub fn examine(need: Need) -> (Self, Problems) {
+        let mut problems = Problems::default();
+        let source = Source::read(&mut problems);
+        let settings = Self::of(&source, need, &mut problems);
+        (settings, problems)
+    }
+
     /// Checks settings already read; `problems` are those of reading them.
     pub fn check(source: &Source, need: Need, mut problems: Problems) -> Result<Self, Problems> {
-        let p = &mut problems;
+        let settings = Self::of(source, need, &mut problems);
+        if problems.is_empty() { Ok(settings) } else { Err(problems) }
+    }
+
+    fn of(source: &Source, need: Need, p: &mut Problems) -> Self {
         let database_url = database_url(source, p);
         let (vault, cursor_key) = keys(source, need, p);
         let public_url = base_url(source, "PUBLIC_URL", p);
@@ -96,7 +109,7 @@ impl Settings {
         };
         one_of(source, "INSTAGRAM_LOGIN", &["instagram", "facebook"], p);
         one_of(source, "LOG_FORMAT", &["pretty", "json"], p);
-        if problems.is_empty() { Ok(settings) } else { Err(problems) }
+        settings
     }
 
     /// The scheme, host and port browsers know us by.

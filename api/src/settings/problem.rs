@@ -12,6 +12,16 @@ impl Problems {
         self.0.push((name.to_owned(), what.into()));
     }
 
+    /// Each setting's name with the sentence's end.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(name, what)| (name.as_str(), what.as_str()))
+    }
+
+    /// Whether something is wrong with this setting.
+    pub fn concern(&self, name: &str) -> bool {
+        self.0.iter().any(|(other, _)| other == name)
+    }
+
     /// Nothing is wrong.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
