@@ -4,6 +4,7 @@ mod admin;
 mod context;
 #[cfg(feature = "sandbox")]
 mod demo;
+mod doctor;
 mod healthcheck;
 mod migrate;
 mod openapi;
@@ -34,6 +35,9 @@ enum Command {
     Openapi,
     /// Ask the running service whether it is well; exits 0 or 1.
     Healthcheck(healthcheck::Healthcheck),
+    /// Look for what is wrong: settings, database, bell, clock, Meta's app, accounts.
+    #[command(after_help = doctor::HELP, after_long_help = doctor_help())]
+    Doctor(doctor::Doctor),
     /// Run a local Meta for trying things out; never with real credentials.
     #[cfg(feature = "sandbox")]
     Sandbox(sandbox::SandboxArgs),
@@ -45,6 +49,11 @@ enum Command {
     Admin(admin::Admin),
 }
 
+/// What it does, and the settings that it looks at.
+fn doctor_help() -> String {
+    format!("{}\n\n{}", doctor::HELP, table::help())
+}
+
 /// Runs the command.
 pub async fn run(cli: Cli) -> anyhow::Result<()> {
     match cli.command {
@@ -52,6 +61,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Migrate(migrate) => migrate.run().await,
         Command::Openapi => openapi::run(),
         Command::Healthcheck(healthcheck) => healthcheck.run(),
+        Command::Doctor(doctor) => doctor.run().await,
         #[cfg(feature = "sandbox")]
         Command::Sandbox(sandbox) => sandbox.run().await,
         #[cfg(feature = "sandbox")]

@@ -7,6 +7,7 @@ mod browser;
 mod canaries;
 mod crashes;
 mod disk;
+mod doctor;
 mod journey;
 mod logins;
 mod process;

@@ -168,6 +168,10 @@ impl System {
         let made = self.control("/sandbox/accounts", json!({ "platform": platform, "login": platform })).await;
         let (id, token) = (made["id"].as_str().unwrap().to_owned(), made["accessToken"].as_str().unwrap());
         let organization = self.organization.clone();
+        let scopes = match platform {
+            "instagram" => "instagram_business_basic,instagram_business_manage_messages",
+            _ => "pages_show_list,pages_messaging,pages_manage_metadata",
+        };
         let arguments = [
             "create-connection",
             "--organization",
@@ -178,6 +182,8 @@ impl System {
             &id,
             "--name",
             "Shop",
+            "--scopes",
+            scopes,
             "--token-stdin",
         ];
         let connection = self.admin(&arguments, token)["id"].as_str().unwrap().to_owned();
