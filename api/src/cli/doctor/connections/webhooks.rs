@@ -48,7 +48,7 @@ pub async fn check(client: &MetaClient, accounts: &[Opened], limit: Duration) ->
 async fn ask(client: &MetaClient, account: &Opened) -> Seen {
     let (asset, login) = place_of(&account.row);
     let (Some(app), Some(token)) = (client.app(login), &account.token) else { return Seen::NoApp };
-    match client.is_subscribed(asset, token, &app.id).await {
+    match client.is_subscribed(asset, token, &[&app.id]).await {
         Ok(true) => Seen::On,
         Ok(false) => Seen::Off,
         Err(error) => {
