@@ -110,7 +110,7 @@ pub async fn take(
 /// either): its time is taken for wrong, and the request for right.
 fn effective_until(issued_at: i64, now: Millis) -> Millis {
     let end = issued_at.saturating_mul(SECOND).saturating_add(MINUTE);
-    if now - end > 2 * DAY { now } else { end }
+    if now.saturating_sub(end) > 2 * DAY { now } else { end }
 }
 
 /// The row of a request, made now or before: the same person at the same second is the same request.

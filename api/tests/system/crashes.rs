@@ -20,9 +20,13 @@ async fn settled(system: &System, kind: &str, count: usize) -> Vec<Value> {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_job_whose_worker_is_killed_runs_again_with_its_try_counted() {
     let mut system = System::without_service(&[]).await;
-    // The handler stands still for a minute, as one that hangs in a call would.
-    system.serve(&[("FAILPOINTS", "webhook.event=1*sleep(60000)")]).await;
+    system.serve(&[]).await;
     let account = system.account("instagram").await;
+    settled(&system, "accounts.subscribe", 1).await;
+    system.service().signal(Signal::TERM);
+    system.service().wait_for_end(Duration::from_secs(30)).await;
+    // The handler stands still for a minute, as one that hangs in a call would.
+    system.serve(&[("FAILPOINTS", "job.handler=1*sleep(60000)")]).await;
     system.dm(&account, "900000000000001", "hello").await;
     system
         .until("the job runs", || async {

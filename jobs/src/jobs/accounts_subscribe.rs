@@ -17,7 +17,7 @@ use domain::notifications;
 use entities::connection;
 use entities::job::Model as Job;
 use futures::future::BoxFuture;
-use meta::{Asset, ErrorClass, GraphError, Login, Operation, classify};
+use meta::{Asset, Cause, ErrorClass, GraphError, Login, Operation, classify};
 use sea_orm::{DbErr, EntityTrait as _};
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
@@ -149,11 +149,15 @@ async fn switch_on(
         Ok(true) => Ok(Switched::On { fresh: true }),
         Ok(false) => Ok(Switched::Off),
         // Confirmed, and not to be looked at: that has to do.
-        Err((operation, error)) if classify(operation, &error).class == ErrorClass::Permanent => {
-            Ok(Switched::On { fresh: true })
-        }
+        Err((operation, error)) if is_no_look(operation, &error) => Ok(Switched::On { fresh: true }),
         Err(error) => Err(error),
     }
+}
+
+/// Meta refuses the look as such, or answers something else than a list.
+fn is_no_look(operation: Operation, error: &GraphError) -> bool {
+    let no_list = error.cause == Cause::NotJson && error.http_status.is_some_and(|status| status < 500);
+    no_list || classify(operation, error).class == ErrorClass::Permanent
 }
 
 async fn done(ledger: &Ledger, job: &Job, connection: &connection::Model, fresh: bool) -> Result<Finish, HandlerError> {

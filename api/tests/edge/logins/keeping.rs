@@ -363,3 +363,23 @@ async fn a_person_who_consents_to_fewer_pages_loses_the_others() {
     assert_eq!((status(&kept), status(&left)), (json!("active"), json!("needs_reconnect")));
     logins.stop().await;
 }
+
+#[tokio::test]
+async fn an_instagram_account_that_moved_to_another_page_is_found_there() {
+    let logins = Logins::by(Login::Facebook).await;
+    let mut ada = logins.owner.clone();
+    let account = json!({ "platform": "instagram", "login": "facebook", "subscribed": false });
+    let account = logins.control("/sandbox/accounts", account).await;
+    let (id, first) = (account["id"].as_str().unwrap(), account["pageId"].as_str().unwrap());
+    let one = logins.connect(&mut ada, "instagram", &[id]).await.remove(0);
+    logins.until_subscribed(first, true).await;
+    assert_eq!(row(&logins, &one).await.page_id.as_deref(), Some(first));
+
+    let second = logins.page().await;
+    let moved = json!({ "id": id, "platform": "instagram", "login": "facebook", "pageId": second });
+    logins.control("/sandbox/accounts", moved).await;
+    let two = logins.connect(&mut ada, "instagram", &[id]).await.remove(0);
+    assert_eq!((&two["id"], &two["status"]), (&one["id"], &json!("active")));
+    assert_eq!(row(&logins, &two).await.page_id.as_deref(), Some(second.as_str()));
+    logins.until_subscribed(&second, true).await;
+}
