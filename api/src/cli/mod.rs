@@ -46,7 +46,7 @@ enum Command {
     Demo(demo::Demo),
     /// Users, plans, keys and connections, straight in the database.
     #[command(after_long_help = table::help())]
-    Admin(admin::Admin),
+    Admin(Box<admin::Admin>),
 }
 
 /// What it does, and the settings that it looks at.
@@ -66,7 +66,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Sandbox(sandbox) => sandbox.run().await,
         #[cfg(feature = "sandbox")]
         Command::Demo(demo) => demo.run().await,
-        Command::Admin(admin) => admin.run().await,
+        Command::Admin(admin) => (*admin).run().await,
     }
 }
 
