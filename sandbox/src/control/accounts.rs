@@ -168,6 +168,10 @@ fn set_login(world: &mut World, index: usize, login: Login, page: Option<usize>,
             page.logins.push(Login::Facebook);
             world.accounts.add(page)
         });
+        // An account is linked to one Page: where it was before, it is no more.
+        if let Some(before) = world.accounts.get(index).page.filter(|before| *before != page) {
+            world.accounts.get_mut(before).instagram = None;
+        }
         world.accounts.get_mut(index).page = Some(page);
         world.accounts.get_mut(page).instagram = Some(index);
         owner = page;

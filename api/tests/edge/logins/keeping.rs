@@ -382,4 +382,5 @@ async fn an_instagram_account_that_moved_to_another_page_is_found_there() {
     assert_eq!((&two["id"], &two["status"]), (&one["id"], &json!("active")));
     assert_eq!(row(&logins, &two).await.page_id.as_deref(), Some(second.as_str()));
     logins.until_subscribed(&second, true).await;
+    logins.stop().await;
 }
