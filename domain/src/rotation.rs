@@ -4,10 +4,10 @@
 use crate::connect;
 use crate::connections::token_place;
 use crate::context::Context;
-use crate::vault::{Vault, VaultError};
+use crate::vault::{Place, Vault, VaultError};
 use entities::{connect_flow, connection};
 use sea_orm::sea_query::Expr;
-use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Select};
 use std::collections::BTreeMap;
 use uuid::Uuid;
 
@@ -48,124 +48,126 @@ pub enum RotationError {
     Db(#[from] DbErr),
 }
 
+/// A table whose rows may hold a sealed value.
+trait Sealed: EntityTrait {
+    const ID: Self::Column;
+    const SEALED: Self::Column;
+
+    fn id(row: &Self::Model) -> Uuid;
+    fn sealed(row: &Self::Model) -> Option<&str>;
+    fn place(row: &Self::Model) -> Place<'static>;
+
+    /// The next rows that hold one.
+    fn after(id: Uuid, count: u64) -> Select<Self> {
+        Self::find().filter(Self::SEALED.is_not_null()).filter(Self::ID.gt(id)).order_by_asc(Self::ID).limit(count)
+    }
+}
+
+impl Sealed for connection::Entity {
+    const ID: Self::Column = connection::Column::Id;
+    const SEALED: Self::Column = connection::Column::TokenSealed;
+
+    fn id(row: &Self::Model) -> Uuid {
+        row.id
+    }
+
+    fn sealed(row: &Self::Model) -> Option<&str> {
+        row.token_sealed.as_deref()
+    }
+
+    fn place(row: &Self::Model) -> Place<'static> {
+        token_place(row)
+    }
+}
+
+impl Sealed for connect_flow::Entity {
+    const ID: Self::Column = connect_flow::Column::Id;
+    const SEALED: Self::Column = connect_flow::Column::Sealed;
+
+    fn id(row: &Self::Model) -> Uuid {
+        row.id
+    }
+
+    fn sealed(row: &Self::Model) -> Option<&str> {
+        row.sealed.as_deref()
+    }
+
+    fn place(row: &Self::Model) -> Place<'static> {
+        connect::place(row, row.sealed_version)
+    }
+}
+
 /// Goes through every sealed value once. Call it until nothing was overtaken.
 pub async fn rotate(ctx: &Context, mut progress: impl FnMut(&Rotated)) -> Result<Rotated, RotationError> {
     let mut done = Rotated::default();
-    let mut after = Uuid::nil();
-    loop {
-        let rows = connection::Entity::find()
-            .filter(connection::Column::TokenSealed.is_not_null())
-            .filter(connection::Column::Id.gt(after))
-            .order_by_asc(connection::Column::Id)
-            .limit(BATCH)
-            .all(ctx.db.read())
-            .await?;
-        let Some(last) = rows.last() else { break };
-        after = last.id;
-        for row in &rows {
-            token(ctx, row, &mut done).await?;
-        }
-        progress(&done);
-    }
-    let mut after = Uuid::nil();
-    loop {
-        let rows = connect_flow::Entity::find()
-            .filter(connect_flow::Column::Sealed.is_not_null())
-            .filter(connect_flow::Column::Id.gt(after))
-            .order_by_asc(connect_flow::Column::Id)
-            .limit(BATCH)
-            .all(ctx.db.read())
-            .await?;
-        let Some(last) = rows.last() else { break };
-        after = last.id;
-        for row in &rows {
-            login(ctx, row, &mut done).await?;
-        }
-        progress(&done);
-    }
+    rotate_all::<connection::Entity>(ctx, &mut done, |done| &mut done.tokens, &mut progress).await?;
+    rotate_all::<connect_flow::Entity>(ctx, &mut done, |done| &mut done.logins, &mut progress).await?;
     Ok(done)
+}
+
+async fn rotate_all<E: Sealed>(
+    ctx: &Context,
+    done: &mut Rotated,
+    sealed_again: impl Fn(&mut Rotated) -> &mut u64,
+    progress: &mut impl FnMut(&Rotated),
+) -> Result<(), RotationError> {
+    let mut after = Uuid::nil();
+    loop {
+        let rows = E::after(after, BATCH).all(ctx.db.read()).await?;
+        let Some(last) = rows.last() else { return Ok(()) };
+        after = E::id(last);
+        for row in &rows {
+            match rotate_one::<E>(ctx, row).await? {
+                One::Current => {}
+                One::Sealed => *sealed_again(done) += 1,
+                One::Unreadable => done.unreadable += 1,
+                One::Overtaken => done.overtaken += 1,
+            }
+        }
+        progress(done);
+    }
+}
+
+/// What became of one value.
+enum One {
+    Current,
+    Sealed,
+    Unreadable,
+    Overtaken,
+}
+
+async fn rotate_one<E: Sealed>(ctx: &Context, row: &E::Model) -> Result<One, RotationError> {
+    let is_current = |sealed: &&str| Vault::key_of(sealed) == Some(ctx.vault.sealing_key());
+    let Some(old) = E::sealed(row).filter(|sealed| !is_current(sealed)) else { return Ok(One::Current) };
+    let Ok(open) = ctx.vault.open(E::place(row), old) else { return Ok(One::Unreadable) };
+    let new = ctx.vault.seal(E::place(row), &open)?;
+    let changed = E::update_many()
+        .col_expr(E::SEALED, Expr::value(Some(new)))
+        .filter(E::ID.eq(E::id(row)))
+        .filter(E::SEALED.eq(old))
+        .exec(ctx.db.write())
+        .await?;
+    Ok(if changed.rows_affected == 1 { One::Sealed } else { One::Overtaken })
 }
 
 /// How many values are sealed with which key, by the key's id; under none, what is no envelope of ours.
 pub async fn keys_in_use(db: &impl ConnectionTrait) -> Result<BTreeMap<Option<String>, InUse>, DbErr> {
-    let mut found: BTreeMap<Option<String>, InUse> = BTreeMap::new();
-    let key = |sealed: &str| Vault::key_of(sealed).map(str::to_owned);
-    let mut after = Uuid::nil();
-    loop {
-        use connection::Column as C;
-        let rows: Vec<(Uuid, String)> = connection::Entity::find()
-            .select_only()
-            .columns([C::Id, C::TokenSealed])
-            .filter(C::TokenSealed.is_not_null())
-            .filter(C::Id.gt(after))
-            .order_by_asc(C::Id)
-            .limit(COUNTED)
-            .into_tuple()
-            .all(db)
-            .await?;
-        let Some((last, _)) = rows.last() else { break };
-        after = *last;
-        rows.iter().for_each(|(_, sealed)| found.entry(key(sealed)).or_default().tokens += 1);
-    }
-    let mut after = Uuid::nil();
-    loop {
-        use connect_flow::Column as C;
-        let rows: Vec<(Uuid, String)> = connect_flow::Entity::find()
-            .select_only()
-            .columns([C::Id, C::Sealed])
-            .filter(C::Sealed.is_not_null())
-            .filter(C::Id.gt(after))
-            .order_by_asc(C::Id)
-            .limit(COUNTED)
-            .into_tuple()
-            .all(db)
-            .await?;
-        let Some((last, _)) = rows.last() else { break };
-        after = *last;
-        rows.iter().for_each(|(_, sealed)| found.entry(key(sealed)).or_default().logins += 1);
-    }
+    let mut found: BTreeMap<_, InUse> = BTreeMap::new();
+    for_each_sealed::<connection::Entity>(db, |key| found.entry(key).or_default().tokens += 1).await?;
+    for_each_sealed::<connect_flow::Entity>(db, |key| found.entry(key).or_default().logins += 1).await?;
     Ok(found)
 }
 
-fn is_current(ctx: &Context, sealed: &str) -> bool {
-    Vault::key_of(sealed) == Some(ctx.vault.sealing_key())
-}
-
-async fn token(ctx: &Context, row: &connection::Model, done: &mut Rotated) -> Result<(), RotationError> {
-    use connection::Column as C;
-    let Some(old) = row.token_sealed.as_deref().filter(|sealed| !is_current(ctx, sealed)) else { return Ok(()) };
-    let Ok(open) = ctx.vault.open(token_place(row), old) else {
-        done.unreadable += 1;
-        return Ok(());
-    };
-    let new = ctx.vault.seal(token_place(row), &open)?;
-    let changed = connection::Entity::update_many()
-        .col_expr(C::TokenSealed, Expr::value(Some(new)))
-        .filter(C::Id.eq(row.id))
-        .filter(C::TokenSealed.eq(old))
-        .exec(ctx.db.write())
-        .await?;
-    let count = if changed.rows_affected == 1 { &mut done.tokens } else { &mut done.overtaken };
-    *count += 1;
-    Ok(())
-}
-
-async fn login(ctx: &Context, row: &connect_flow::Model, done: &mut Rotated) -> Result<(), RotationError> {
-    use connect_flow::Column as C;
-    let Some(old) = row.sealed.as_deref().filter(|sealed| !is_current(ctx, sealed)) else { return Ok(()) };
-    let place = connect::place(row, row.sealed_version);
-    let Ok(open) = ctx.vault.open(place, old) else {
-        done.unreadable += 1;
-        return Ok(());
-    };
-    let new = ctx.vault.seal(place, &open)?;
-    let changed = connect_flow::Entity::update_many()
-        .col_expr(C::Sealed, Expr::value(Some(new)))
-        .filter(C::Id.eq(row.id))
-        .filter(C::Sealed.eq(old))
-        .exec(ctx.db.write())
-        .await?;
-    let count = if changed.rows_affected == 1 { &mut done.logins } else { &mut done.overtaken };
-    *count += 1;
-    Ok(())
+async fn for_each_sealed<E: Sealed>(
+    db: &impl ConnectionTrait,
+    mut with: impl FnMut(Option<String>),
+) -> Result<(), DbErr> {
+    let mut after = Uuid::nil();
+    loop {
+        let page = E::after(after, COUNTED).select_only().columns([E::ID, E::SEALED]);
+        let rows: Vec<(Uuid, String)> = page.into_tuple().all(db).await?;
+        let Some((last, _)) = rows.last() else { return Ok(()) };
+        after = *last;
+        rows.iter().for_each(|(_, sealed)| with(Vault::key_of(sealed).map(str::to_owned)));
+    }
 }

@@ -30,7 +30,7 @@ struct AuditEntry {
     at: String,
     /// `org_…`, where it concerned one.
     organization_id: Option<String>,
-    /// `usr_…`, `key_…`, `job_…` or `command line`.
+    /// `usr_…`, `key_…`, `job_…`, `command line`, or `Meta` where a person acted there.
     actor: String,
     /// E.g. `connection.created`.
     action: String,

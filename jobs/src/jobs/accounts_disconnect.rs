@@ -1,8 +1,9 @@
 //! `accounts.disconnect`: tells Meta that a disconnected account's webhooks are no longer wanted, unless somebody else needs
 //! them, and removes the token then.
 
-use super::accounts_subscribe::{self, Payload, place_of};
+use super::accounts_subscribe::{self, place_of};
 use super::meta_answer::understand;
+use super::one_connection::{Payload, connection_of};
 use super::{Finish, HandlerError, Kind, Run, payload, run_again};
 use crate::ledger::Ledger;
 use crate::ledger::enqueue::NewJob;
@@ -39,14 +40,11 @@ pub fn job(connection: &connection::Model) -> NewJob {
 
 fn run<'a>(ledger: &'a Ledger, job: &'a Job) -> BoxFuture<'a, Result<Finish, HandlerError>> {
     Box::pin(async move {
-        let Payload { connection_id } = match payload(job) {
-            Ok(payload) => payload,
-            Err(unreadable) => return Ok(unreadable.into()),
+        let connection = match connection_of(ledger, job).await? {
+            Ok(connection) => connection,
+            Err(end) => return Ok(end),
         };
         let ctx = ledger.context();
-        let found = connection::Entity::find_by_id(connection_id).one(ctx.db.read()).await?;
-        let skip = |why: &str| Ok(Finish::Outcome(Outcome::Completed(json!({ "skipped": why }))));
-        let Some(connection) = found else { return skip("connection_gone") };
         if connection.status != "disconnected" {
             // An earlier try may have switched its webhooks off, without having learnt of it.
             return finish(ledger, job, &connection, "connected_again").await;

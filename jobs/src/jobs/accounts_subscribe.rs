@@ -2,6 +2,7 @@
 //! runs after every connection, and every few hours for each account.
 
 use super::meta_answer::{mark, tell, understand};
+use super::one_connection::{Payload, connection_of, skipped};
 use super::{Finish, HandlerError, Kind, Run, payload, run_again};
 use crate::ledger::Ledger;
 use crate::ledger::enqueue::NewJob;
@@ -20,7 +21,6 @@ use futures::future::BoxFuture;
 use meta::{Asset, Cause, ErrorClass, GraphError, Login, Operation, classify};
 use sea_orm::{DbErr, EntityTrait as _};
 use secrecy::SecretString;
-use serde::{Deserialize, Serialize};
 use serde_json::json;
 use uuid::Uuid;
 
@@ -43,12 +43,6 @@ pub static CHECK: Kind = Kind {
     on_lapse: run_again,
     on_given_up: given_up,
 };
-
-#[derive(Debug, Deserialize, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct Payload {
-    pub connection_id: Uuid,
-}
 
 /// The job that switches on the webhooks of an account that was just connected: one for each token, for one that is under way
 /// with a former token finds nothing out.
@@ -83,20 +77,17 @@ pub fn place_of(connection: &connection::Model) -> (Asset<'_>, Login) {
 
 fn run<'a>(ledger: &'a Ledger, job: &'a Job) -> BoxFuture<'a, Result<Finish, HandlerError>> {
     Box::pin(async move {
-        let Payload { connection_id } = match payload(job) {
-            Ok(payload) => payload,
-            Err(unreadable) => return Ok(unreadable.into()),
+        let connection = match connection_of(ledger, job).await? {
+            Ok(connection) => connection,
+            Err(end) => return Ok(end),
         };
         let ctx = ledger.context();
-        let found = connection::Entity::find_by_id(connection_id).one(ctx.db.read()).await?;
-        let skip = |why: &str| Ok(Finish::Outcome(Outcome::Completed(json!({ "skipped": why }))));
-        let Some(connection) = found else { return skip("connection_gone") };
         if matches!(connection.status.as_str(), "disconnected" | "needs_reconnect") {
-            return skip(&connection.status);
+            return Ok(skipped(&connection.status));
         }
         let token = match open_token(ctx, &connection) {
             Ok(token) => token,
-            Err(TokenError::Missing) => return skip("no_token"),
+            Err(TokenError::Missing) => return Ok(skipped("no_token")),
             Err(error) => {
                 let failure = Failure::new("vault", format!("The account's token could not be opened: {error}."));
                 return Ok(Finish::Outcome(Outcome::Retry(failure, None)));

@@ -15,6 +15,7 @@ pub mod notification_mail;
 pub mod oauth_exchange_code;
 pub mod oauth_expire;
 pub mod oauth_fetch_accounts;
+mod one_connection;
 pub mod reply_auto;
 pub mod token_refresh;
 pub mod token_refresh_due;

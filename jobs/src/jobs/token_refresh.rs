@@ -1,10 +1,10 @@
 //! `token.refresh`: gives one token a new life. The new token is stored only if nothing happened to the connection meanwhile,
 //! the old one stays on every failure, and only what Meta says of the token itself marks the connection.
 
-use super::accounts_subscribe::Payload;
 use super::meta_answer::{mark, understand};
 use super::oauth_fetch_accounts::USUAL_LIFE;
-use super::{Finish, HandlerError, Kind, Run, leave, payload, run_again};
+use super::one_connection::{connection_of, skipped};
+use super::{Finish, HandlerError, Kind, Run, leave, run_again};
 use crate::failpoint;
 use crate::ledger::Ledger;
 use crate::ledger::enqueue::NewJob;
@@ -19,7 +19,6 @@ use entities::connection;
 use entities::job::Model as Job;
 use futures::future::BoxFuture;
 use meta::{Classified, ErrorClass, GraphError, LongLivedToken, Operation, classify};
-use sea_orm::EntityTrait as _;
 use secrecy::SecretString;
 use serde_json::json;
 use uuid::Uuid;
@@ -43,19 +42,16 @@ pub fn job(connection: Uuid, organization: Uuid) -> NewJob {
 
 fn run<'a>(ledger: &'a Ledger, job: &'a Job) -> BoxFuture<'a, Result<Finish, HandlerError>> {
     Box::pin(async move {
-        let Payload { connection_id } = match payload(job) {
-            Ok(payload) => payload,
-            Err(unreadable) => return Ok(unreadable.into()),
+        let connection = match connection_of(ledger, job).await? {
+            Ok(connection) => connection,
+            Err(end) => return Ok(end),
         };
         let ctx = ledger.context();
-        let found = connection::Entity::find_by_id(connection_id).one(ctx.db.read()).await?;
-        let skip = |why: &str| Ok(Finish::Outcome(Outcome::Completed(json!({ "skipped": why }))));
-        let Some(connection) = found else { return skip("connection_gone") };
         let asked_at = ledger.now();
         match may_refresh(&connection, asked_at) {
             Ok(()) => {}
-            Err(NotNow::NotKept) => return skip("not_kept_alive"),
-            Err(NotNow::TooYoung) => return skip("younger_than_a_day"),
+            Err(NotNow::NotKept) => return Ok(skipped("not_kept_alive")),
+            Err(NotNow::TooYoung) => return Ok(skipped("younger_than_a_day")),
             Err(NotNow::Expired) => {
                 let expired = Classified {
                     class: ErrorClass::Reconnect,
