@@ -244,7 +244,11 @@ pub async fn finish(tx: &Tx, ctx: &Context, id: Uuid) -> Result<(), DbErr> {
 async fn anonymize(tx: &Tx, ctx: &Context, row: &connection::Model) -> Result<(), DbErr> {
     use connection::Column as C;
     let id = row.id;
-    notification::Entity::delete_many().filter(notification::Column::ConnectionId.eq(id)).exec(tx.conn()).await?;
+    notification::Entity::delete_many()
+        .filter(notification::Column::OrganizationId.eq(row.organization_id))
+        .filter(notification::Column::ConnectionId.eq(id))
+        .exec(tx.conn())
+        .await?;
     // Events that found no owner know the account by its id alone.
     delivery_event::Entity::update_many()
         .col_expr(delivery_event::Column::AccountExternalId, Expr::value(None::<String>))

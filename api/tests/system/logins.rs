@@ -189,7 +189,6 @@ async fn the_consent_page_leads_to_connected_accounts_by_every_route() {
     }
 }
 
-/// A code or a refresh that a process dies with.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_process_that_dies_with_a_code_in_its_hand_does_not_try_it_again() {
     let mut system = System::without_service(&[]).await;
@@ -217,6 +216,36 @@ async fn a_process_that_dies_with_a_code_in_its_hand_does_not_try_it_again() {
     assert_eq!(made[0]["status"], "active");
 }
 
+/// Meta has made a new token and we have not stored it: the old one is kept, and the next try makes another.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_process_that_dies_with_a_refreshed_token_refreshes_again() {
+    let mut clocks = Clocks { file: NamedTempFile::new().unwrap(), days: 0 };
+    let file = clocks.file.path().to_str().unwrap().to_owned();
+    let mut system = System::without_service(&[("CLOCK_OFFSET_FILE", &file), ("JOB_TICK", "200ms")]).await;
+    system.serve(&[("FAILPOINTS", "token.refreshed=1*return(abort)")]).await;
+    let id = account(&system, "instagram", "instagram").await;
+    connect(&system, "/api/meta/instagram/oauth", "instagram", 1).await;
+    clocks.turn(&system, 54).await;
+    system.service().wait_for_end(Duration::from_secs(20)).await;
+    let refreshes = async |system: &System| {
+        system.sandbox_says("/sandbox/counters?detail=true").await["refreshesByAccount"][&id].clone()
+    };
+    assert_eq!(refreshes(&system).await, 1);
+    system.serve(&[]).await;
+    // The operator's key ends like everything else.
+    system.new_operator();
+    let job = system
+        .until("the second try", || async {
+            let jobs = system.jobs("token.refresh").await;
+            if jobs[0]["state"] == "completed" { Ok(jobs[0].clone()) } else { Err(jobs[0].to_string()) }
+        })
+        .await;
+    assert_eq!(job["result"], json!({ "refreshed": true }), "{job}");
+    assert_eq!(refreshes(&system).await, 2);
+    let shown = system.sign_in().await.get("/api/meta/connections").await;
+    assert_eq!(shown["items"][0]["status"], "active");
+}
+
 /// The program's clock and the sandbox's, turned together.
 struct Clocks {
     file: NamedTempFile,
@@ -224,10 +253,10 @@ struct Clocks {
 }
 
 impl Clocks {
-    async fn turn(&mut self, system: &System) {
-        self.days += 1;
+    async fn turn(&mut self, system: &System, days: i64) {
+        self.days += days;
         std::fs::write(self.file.path(), (self.days * 86_400_000).to_string()).unwrap();
-        system.control("/sandbox/clock", json!({ "advanceSeconds": 86_400 })).await;
+        system.control("/sandbox/clock", json!({ "advanceSeconds": days * 86_400 })).await;
     }
 }
 
@@ -258,7 +287,7 @@ async fn eight_processes_refresh_every_token_once_through_ninety_days() {
     }
     let _others: Vec<Process> = (0..7).map(|_| system.role("worker", &[])).collect();
     for day in 1..=90 {
-        clocks.turn(&system).await;
+        clocks.turn(&system, 1).await;
         if day % 25 == 0 {
             // The operator's key ends like everything else.
             system.new_operator();

@@ -12,7 +12,7 @@ use crate::plans::Entitled;
 use entities::connection::{Column, Entity, Model};
 use entities::plan_slot;
 use sea_orm::sea_query::Expr;
-use sea_orm::{ColumnTrait, Condition, ConnectionTrait, DbErr, EntityTrait, PaginatorTrait, QueryFilter};
+use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, PaginatorTrait, QueryFilter};
 use serde_json::json;
 use uuid::Uuid;
 
@@ -93,23 +93,33 @@ pub async fn wipe_token(tx: &Tx, connection: &Model) -> Result<bool, DbErr> {
 /// Connected accounts, of any organization, whose messages come by the same installation at Meta: for Instagram Login the
 /// account itself, otherwise the Page, which may carry a Page connection and an Instagram one.
 pub async fn sharing(db: &impl ConnectionTrait, connection: &Model) -> Result<Vec<Model>, DbErr> {
-    let by_page = |page: &str| {
-        let own = Condition::all()
-            .add(Column::Platform.eq("facebook"))
-            .add(Column::LoginRoute.eq(LoginRoute::FacebookPage.as_str()))
-            .add(Column::ExternalId.eq(page));
-        let linked = Condition::all()
-            .add(Column::LoginRoute.eq(LoginRoute::InstagramViaPage.as_str()))
-            .add(Column::PageId.eq(page));
-        Condition::any().add(own).add(linked)
+    let page = match connection.login_route.parse() {
+        Ok(LoginRoute::FacebookPage) => Some(connection.external_id.as_str()),
+        Ok(LoginRoute::InstagramViaPage) => Some(connection.page_id.as_deref().unwrap_or_default()),
+        _ => None,
     };
-    let same = match connection.login_route.as_str() {
-        "facebook_page" => by_page(&connection.external_id),
-        "instagram_via_page" => by_page(connection.page_id.as_deref().unwrap_or_default()),
-        _ => Condition::all()
-            .add(Column::Platform.eq("instagram"))
-            .add(Column::LoginRoute.eq(LoginRoute::InstagramLogin.as_str()))
-            .add(Column::ExternalId.eq(&connection.external_id)),
+    // One look for each, as each lies in an index of its own.
+    let mut found = match page {
+        Some(page) => active(db, LoginRoute::FacebookPage, Column::ExternalId, page).await?,
+        None => active(db, LoginRoute::InstagramLogin, Column::ExternalId, &connection.external_id).await?,
     };
-    Entity::find().filter(same).filter(Column::Status.ne("disconnected")).all(db).await
+    if let Some(page) = page {
+        found.extend(active(db, LoginRoute::InstagramViaPage, Column::PageId, page).await?);
+    }
+    Ok(found)
+}
+
+async fn active(
+    db: &impl ConnectionTrait,
+    route: LoginRoute,
+    column: Column,
+    value: &str,
+) -> Result<Vec<Model>, DbErr> {
+    Entity::find()
+        .filter(Column::Platform.eq(route.platform().as_str()))
+        .filter(Column::LoginRoute.eq(route.as_str()))
+        .filter(column.eq(value))
+        .filter(Column::Status.ne("disconnected"))
+        .all(db)
+        .await
 }

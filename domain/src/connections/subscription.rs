@@ -7,14 +7,14 @@ use sea_orm::sea_query::Expr;
 use sea_orm::{ColumnTrait, Condition, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 use uuid::Uuid;
 
-/// They were seen to be on; `fresh`: because they were just switched on.
-pub async fn subscription_seen(tx: &Tx, connection: &Model, fresh: bool, now: Millis) -> Result<(), DbErr> {
+/// They were seen to be on; `fresh`: because they were just switched on. False when the account has been disconnected since.
+pub async fn subscription_seen(tx: &Tx, connection: &Model, fresh: bool, now: Millis) -> Result<bool, DbErr> {
     let mut update = Entity::update_many().col_expr(Column::SubscriptionCheckedAt, Expr::value(Some(now)));
     if fresh || connection.subscribed_at.is_none() {
         update = update.col_expr(Column::SubscribedAt, Expr::value(Some(now)));
     }
-    update.filter(Column::Id.eq(connection.id)).exec(tx.conn()).await?;
-    Ok(())
+    let of = update.filter(Column::Id.eq(connection.id)).filter(Column::Status.ne("disconnected"));
+    Ok(of.exec(tx.conn()).await?.rows_affected == 1)
 }
 
 /// Accounts whose webhooks should be on, by id, from one on: id and organization.

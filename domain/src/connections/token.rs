@@ -99,10 +99,10 @@ pub async fn ending(
     after: Option<Position>,
     limit: u64,
 ) -> Result<Vec<(Uuid, Uuid, Millis)>, DbErr> {
+    // The end alone bounds the walk through the index; the id tells which of those with the same end were there already.
     let later = after.map(|(end, id)| {
-        Condition::any()
-            .add(Column::TokenExpiresAt.gt(end))
-            .add(Condition::all().add(Column::TokenExpiresAt.eq(end)).add(Column::Id.gt(id)))
+        let later = Condition::any().add(Column::TokenExpiresAt.gt(end)).add(Column::Id.gt(id));
+        Condition::all().add(Column::TokenExpiresAt.gte(end)).add(later)
     });
     let old_enough =
         Condition::any().add(Column::TokenIssuedAt.is_null()).add(Column::TokenIssuedAt.lte(now - REFRESH_AGE));

@@ -99,7 +99,7 @@ fn run<'a>(ledger: &'a Ledger, job: &'a Job) -> BoxFuture<'a, Result<Finish, Han
             return Ok(Finish::Outcome(Outcome::Discard(failure)));
         };
         match switch_on(ledger, &connection, &token, &app.id).await {
-            Ok(Switched::On { fresh }) => done(ledger, job, &connection, fresh).await,
+            Ok(Switched::On { fresh }) => done(ledger, job, &connection, &token, fresh).await,
             Ok(Switched::Off) => {
                 let failure = Failure::new(
                     "transient",
@@ -127,42 +127,75 @@ async fn switch_on(
     // Instagram may name the Meta app that its own app lies in.
     let mut ours: Vec<&str> = ledger.context().settings.app_ids.iter().map(String::as_str).collect();
     ours.push(app_id);
-    let look = async || {
-        let seen = meta.is_subscribed(asset, token, &ours).await;
-        seen.map_err(|error| (Operation::ReadSubscription, error))
+    // `None`: it is not to be looked at.
+    let look = async |needed| match meta.is_subscribed(asset, token, &ours, needed).await {
+        Ok(seen) => Ok(Some(seen)),
+        Err(error) if is_no_look(&error) => Ok(None),
+        Err(error) => Err((Operation::ReadSubscription, error)),
     };
     // A new connection asks for what we need, whatever somebody else may have asked for before.
-    if connection.subscribed_at.is_some() && look().await? {
-        return Ok(Switched::On { fresh: false });
+    let mut was_on = false;
+    if connection.subscribed_at.is_some() {
+        match look(asset.fields()).await? {
+            Some(true) => return Ok(Switched::On { fresh: false }),
+            Some(false) => {}
+            None => was_on = true,
+        }
     }
     meta.subscribe(asset, token).await.map_err(|error| (Operation::Subscribe, error))?;
-    match look().await {
-        Ok(true) => Ok(Switched::On { fresh: true }),
-        Ok(false) => Ok(Switched::Off),
-        // Confirmed, and not to be looked at: that has to do.
-        Err((operation, error)) if is_no_look(operation, &error) => Ok(Switched::On { fresh: true }),
-        Err(error) => Err(error),
+    // Meta may list fewer fields than it has confirmed. Where it lists none, its word has to do.
+    match look(Asset::ESSENTIAL).await? {
+        Some(false) => Ok(Switched::Off),
+        Some(true) | None => Ok(Switched::On { fresh: !was_on }),
     }
 }
 
 /// Meta refuses the look as such, or answers something else than a list.
-fn is_no_look(operation: Operation, error: &GraphError) -> bool {
+fn is_no_look(error: &GraphError) -> bool {
     let no_list = error.cause == Cause::NotJson && error.http_status.is_some_and(|status| status < 500);
-    no_list || classify(operation, error).class == ErrorClass::Permanent
+    no_list || classify(Operation::ReadSubscription, error).class == ErrorClass::Permanent
 }
 
-async fn done(ledger: &Ledger, job: &Job, connection: &connection::Model, fresh: bool) -> Result<Finish, HandlerError> {
+async fn done(
+    ledger: &Ledger,
+    job: &Job,
+    connection: &connection::Model,
+    token: &SecretString,
+    fresh: bool,
+) -> Result<Finish, HandlerError> {
     let now = ledger.now();
     let tx = ledger.context().db.begin().await?;
     still_held(&tx, [job]).await?;
-    connections::subscription_seen(&tx, connection, fresh, now).await?;
-    // A send that found the account waiting for its owner in the moment it came back looks again now.
-    wake_connection(&tx, connection.id, ledger.now()).await?;
+    if !connections::subscription_seen(&tx, connection, fresh, now).await? {
+        tx.rollback().await?;
+        return left_meanwhile(ledger, connection, token).await;
+    }
+    if job.kind == KIND.name {
+        // A send that found the account waiting for its owner in the moment it came back looks again now.
+        wake_connection(&tx, connection.id, now).await?;
+    }
     let decision = decide(job, Outcome::Completed(json!({ "subscribed": true, "repaired": fresh })), now, 0.5);
     settle(&tx, job, &decision, now).await?;
     tx.commit().await?;
     run::log(job, &decision);
     Ok(Finish::Settled)
+}
+
+/// The owner has disconnected the account while its webhooks were being switched on: Meta may have taken leave and greeting in
+/// either order, so leave is taken again, with the token that is still in hand.
+async fn left_meanwhile(
+    ledger: &Ledger,
+    connection: &connection::Model,
+    token: &SecretString,
+) -> Result<Finish, HandlerError> {
+    let ctx = ledger.context();
+    if connections::sharing(ctx.db.read(), connection).await?.is_empty() {
+        let (asset, _) = place_of(connection);
+        if let Err(error) = ctx.meta.unsubscribe(asset, token).await {
+            tracing::warn!(connection = %connection.id, %error, "webhooks of a disconnected account may be on at Meta");
+        }
+    }
+    Ok(skipped("disconnected"))
 }
 
 /// What a refusal says of the account is written down with the job's end.
@@ -190,7 +223,7 @@ async fn trouble(
     Ok(Finish::Settled)
 }
 
-/// An account whose webhooks cannot be switched on gets no messages: its owner is told, once for each token.
+/// An account whose webhooks cannot be switched on gets no messages: its owner is told, once for each time they were on.
 async fn webhooks_off(ledger: &Ledger, tx: &mut Tx, connection: &connection::Model) -> Result<(), DbErr> {
     let now = connection::Entity::find_by_id(connection.id).one(tx.conn()).await?;
     let Some(connection) = now.filter(|row| matches!(row.status.as_str(), "active" | "over_plan")) else {
@@ -198,7 +231,8 @@ async fn webhooks_off(ledger: &Ledger, tx: &mut Tx, connection: &connection::Mod
     };
     let text = format!("{} does not get messages at the moment: Meta does not deliver them to us.", connection.name);
     let ctx = ledger.context();
-    let told = notifications::tell(tx, ctx, &connection, "webhooks_off", connection.token_version, &text).await?;
+    let turn = connection.subscribed_at.unwrap_or(connection.token_version);
+    let told = notifications::tell(tx, ctx, &connection, "webhooks_off", turn, &text).await?;
     tell(ledger, tx, told).await
 }
 
@@ -206,10 +240,14 @@ fn given_up<'a>(
     ledger: &'a Ledger,
     tx: &'a mut Tx,
     job: &'a Job,
-    _: Option<&'a Failure>,
+    failure: Option<&'a Failure>,
 ) -> BoxFuture<'a, Result<(), DbErr>> {
     Box::pin(async move {
         let Ok(Payload { connection_id }) = payload(job) else { return Ok(()) };
+        if failure.is_none() {
+            // An operator ended it, which says nothing of the webhooks.
+            return Ok(());
+        }
         match connection::Entity::find_by_id(connection_id).one(tx.conn()).await? {
             Some(connection) => webhooks_off(ledger, tx, &connection).await,
             None => Ok(()),

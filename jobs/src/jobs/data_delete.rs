@@ -1,13 +1,14 @@
 //! `data.delete`: carries out a person's request to have data deleted: messages, conversations and contacts of the person's
 //! accounts, what is left of their deliveries, and what would tell which accounts they were.
 
-use super::{Finish, HandlerError, Kind, Run, leave, payload, run_again};
+use super::{Finish, HandlerError, Kind, Run, payload, run_again};
 use crate::ledger::Ledger;
 use crate::ledger::enqueue::NewJob;
-use crate::outcome::Outcome;
+use crate::outcome::{Failure, Outcome};
 use crate::policy::{Policy, STANDARD};
 use crate::queue::Queue;
-use domain::clock::{MINUTE, Millis};
+use domain::clock::{DAY, MINUTE, Millis};
+use domain::db::Tx;
 use domain::removal::{self, Taken};
 use entities::job::Model as Job;
 use entities::{contact, conversation, delivery, delivery_event, message, message_mark};
@@ -26,7 +27,7 @@ pub static KIND: Kind = Kind {
     policy: Policy { timeout: Some(Duration::from_secs(600)), ..STANDARD },
     run: Run::One(run),
     on_lapse: run_again,
-    on_given_up: leave,
+    on_given_up: given_up,
 };
 
 /// Conversations of one transaction.
@@ -78,6 +79,26 @@ fn run<'a>(ledger: &'a Ledger, job: &'a Job) -> BoxFuture<'a, Result<Finish, Han
         }
         tx.commit().await?;
         Ok(Finish::Outcome(Outcome::Completed(result)))
+    })
+}
+
+/// What was promised to a person is tried again the next day, however often it has failed; the discarded job shows that it has.
+fn given_up<'a>(
+    ledger: &'a Ledger,
+    tx: &'a mut Tx,
+    job: &'a Job,
+    failure: Option<&'a Failure>,
+) -> BoxFuture<'a, Result<(), DbErr>> {
+    Box::pin(async move {
+        // An operator who ends it knows why.
+        let (Ok(Payload { request_id, connection_ids, again }), Some(_)) = (payload(job), failure) else {
+            return Ok(());
+        };
+        let next = pass(request_id, &connection_ids, again)
+            .dedupe_key(format!("delete:{}:{again}:after:{}", request_id.simple(), job.id.simple()))
+            .run_at(ledger.now() + DAY);
+        ledger.enqueue(tx, vec![next]).await?;
+        Ok(())
     })
 }
 

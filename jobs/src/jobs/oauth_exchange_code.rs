@@ -17,7 +17,7 @@ use domain::db::{Tx, is_unavailable};
 use entities::connect_flow::Model as Flow;
 use entities::job::Model as Job;
 use futures::future::BoxFuture;
-use meta::{Cause, ErrorClass, GraphError, Operation};
+use meta::{Cause, Classified, ErrorClass, GraphError, Operation, classify};
 use sea_orm::DbErr;
 use serde_json::json;
 use std::time::Duration;
@@ -105,19 +105,25 @@ async fn ask(ledger: &Ledger, job: &Job, flow: &Flow) -> Result<Option<Finish>, 
 
 async fn refused(ledger: &Ledger, job: &Job, flow: &Flow, error: &GraphError) -> Result<Finish, HandlerError> {
     let understood = understand(Operation::CodeExchange, error);
+    end(ledger, job, flow, End::meta(code_for(&understood.classified, error), understood)).await
+}
+
+/// What the page is told of an exchange that led to nothing.
+fn code_for(classified: &Classified, error: &GraphError) -> &'static str {
     let answered = matches!(error.cause, Cause::Graph | Cause::Instagram)
-        && error.http_status.is_none_or(|status| status < 500)
+        && error.http_status.is_none_or(|status| status < 500 && status != 429)
         && !error.is_transient
-        && error.code != Some(2);
-    let code = match understood.classified.class {
+        && error.code != Some(2)
+        // As any other call would see it: this one is never repeated, whatever the limit.
+        && classify(Operation::ReadAccounts, error).class != ErrorClass::RateLimited;
+    match classified.class {
         ErrorClass::AppConfiguration => "app_misconfigured",
         // api.instagram.com has no number for it.
         _ if error.cause == Cause::Instagram && error.message.contains("expired") => "code_expired",
         _ if error.subcode == Some(36007) => "code_expired",
         _ if answered => "code_invalid",
         _ => "meta_unavailable",
-    };
-    end(ledger, job, flow, End::meta(code, understood)).await
+    }
 }
 
 /// The token exists here and nowhere else, so this does not give up while the database is away.
@@ -167,4 +173,27 @@ fn on_lapse<'a>(ledger: &'a Ledger, tx: &'a mut Tx, job: &'a Job) -> BoxFuture<'
             attempt_outcome: Some("lapsed"),
         })))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_code_that_meta_had_no_time_for_is_not_called_invalid() {
+        for (status, code, expected) in [
+            (400, 100, "code_invalid"),
+            (400, 4, "meta_unavailable"),
+            (403, 613, "meta_unavailable"),
+            (400, 80002, "meta_unavailable"),
+            (429, 100, "meta_unavailable"),
+            (500, 100, "meta_unavailable"),
+            (400, 2, "meta_unavailable"),
+            (400, 101, "app_misconfigured"),
+        ] {
+            let error = GraphError { code: Some(code), ..GraphError::new(Cause::Graph, Some(status), "") };
+            let classified = classify(Operation::CodeExchange, &error);
+            assert_eq!(code_for(&classified, &error), expected, "{status} {code}");
+        }
+    }
 }

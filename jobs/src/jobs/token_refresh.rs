@@ -16,9 +16,10 @@ use crate::run;
 use domain::clock::{Millis, SECOND};
 use domain::connections::{self, NotNow, StoreError, may_refresh, open_token};
 use entities::connection;
-use entities::job::Model as Job;
+use entities::job::{self, Model as Job};
 use futures::future::BoxFuture;
 use meta::{Classified, ErrorClass, GraphError, LongLivedToken, Operation, classify};
+use sea_orm::{ColumnTrait as _, DbErr, EntityTrait as _, QueryFilter as _};
 use secrecy::SecretString;
 use serde_json::json;
 use uuid::Uuid;
@@ -110,19 +111,39 @@ async fn refused(
     let mut understood = understand(Operation::TokenRefresh, error);
     if understood.classified.class == ErrorClass::Reconnect && error.code == Some(100) {
         // Meta says this of tokens of another kind, and of every token when it has changed the call: one account after the
-        // other would be marked for what is an incident of Meta's. A token that still answers is alive.
-        match ledger.context().meta.instagram_account(token).await {
-            Err(error) if classify(Operation::ReadAccounts, &error).class == ErrorClass::Reconnect => {}
-            _ => {
-                understood.failure.class = ErrorClass::Transient.as_str().to_owned();
-                return Ok(Finish::Outcome(Outcome::Retry(understood.failure, connection.token_expires_at)));
-            }
+        // other would be marked for what is an incident of Meta's. A token that still answers is only of no use when this
+        // account alone is told so, which the second try can tell.
+        let may_live = match ledger.context().meta.instagram_account(token).await {
+            Ok(_) => job.attempt < 2 || others_alike(ledger, job, &understood.failure).await?,
+            Err(error) => classify(Operation::ReadAccounts, &error).class != ErrorClass::Reconnect,
+        };
+        if may_live {
+            understood.failure.class = ErrorClass::Transient.as_str().to_owned();
+            return Ok(Finish::Outcome(Outcome::Retry(understood.failure, connection.token_expires_at)));
         }
     }
     if understood.passes() {
         return Ok(Finish::Outcome(understood.outcome(ledger.now(), connection.token_expires_at)));
     }
     marked(ledger, job, connection, understood.classified, understood.failure).await
+}
+
+/// Whether the refreshes of other accounts are failing with the same code.
+async fn others_alike(ledger: &Ledger, job: &Job, failure: &Failure) -> Result<bool, DbErr> {
+    use job::Column as C;
+    // What waits and what runs lies in an index each.
+    for states in [&["retryable", "available", "snoozed"] as &[&str], &["running"]] {
+        let alike = job::Entity::find()
+            .filter(C::Queue.eq(&job.queue))
+            .filter(C::State.is_in(states.iter().copied()))
+            .filter(C::Kind.eq(KIND.name))
+            .filter(C::ErrorCode.eq(failure.code.as_deref()))
+            .filter(C::Id.ne(job.id));
+        if alike.one(ledger.context().db.read()).await?.is_some() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// Ends the job with what was found out about the account.

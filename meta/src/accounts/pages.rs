@@ -8,7 +8,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 use crate::class::{ErrorClass, Operation, classify};
 use crate::client::{Host, MetaClient};
-use crate::error::GraphError;
+use crate::error::{Cause, GraphError};
 use crate::json::{self, Fields};
 
 const FIELDS: &str =
@@ -64,7 +64,11 @@ impl MetaClient {
         let mut pages = self.list(host, "me/accounts", token, &parameters, read).await?;
         if pages.is_empty() && portfolios {
             let all = [("fields", "id"), ("limit", "100")];
-            for business in self.list(host, "me/businesses", token, &all, |fields| fields.id("id")).await? {
+            let businesses = match self.list(host, "me/businesses", token, &all, |fields| fields.id("id")).await {
+                Err(error) if is_barred(&error) => Vec::new(),
+                found => found?,
+            };
+            for business in businesses {
                 for edge in ["owned_pages", "client_pages"] {
                     match self.list(host, &format!("{business}/{edge}"), token, &parameters, read).await {
                         Ok(found) => pages.extend(found),
@@ -111,10 +115,11 @@ impl MetaClient {
     }
 }
 
-/// What this person may not read: the other Pages are there all the same.
+/// What this person may not read, or what Meta does not have: the other Pages are there all the same.
 fn is_barred(error: &GraphError) -> bool {
     let class = classify(Operation::ReadAccounts, error).class;
-    class == ErrorClass::Permanent || matches!(error.code, Some(10 | 200..=299))
+    let absent = error.cause == Cause::NotJson && error.http_status.is_some_and(|status| (400..500).contains(&status));
+    absent || class == ErrorClass::Permanent || matches!(error.code, Some(10 | 200..=299))
 }
 
 fn page(fields: &Fields<'_>, person: &SecretString) -> Option<Page> {

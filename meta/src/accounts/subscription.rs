@@ -35,6 +35,9 @@ pub enum Asset<'a> {
 }
 
 impl Asset<'_> {
+    /// Without these there are no messages.
+    pub const ESSENTIAL: &'static [&'static str] = &["messages"];
+
     /// The fields that are asked for.
     pub fn fields(self) -> &'static [&'static str] {
         match self {
@@ -72,8 +75,8 @@ impl MetaClient {
         self.confirmed(self.request(Method::DELETE, host, &path, token)).await
     }
 
-    /// Whether the account delivers what we need to one of our apps (`app_ids`): it is installed, and where fields are told,
-    /// all of a Page's are among them. An Instagram account delivers everything once anything is on (§4.4).
+    /// Whether the account delivers to one of our apps (`app_ids`): it is installed, and where fields are told, those `needed`
+    /// are among them. An Instagram account delivers everything once anything is on (§4.4), so `messages` will do there.
     ///
     /// # Errors
     /// [`GraphError`], for `classify(Operation::ReadSubscription, …)`.
@@ -82,9 +85,14 @@ impl MetaClient {
         asset: Asset<'_>,
         token: &SecretString,
         app_ids: &[&str],
+        needed: &[&str],
     ) -> Result<bool, GraphError> {
         let (host, path) = asset.place();
-        let apps = self.list(host, &path, token, &[], |fields| Some(installed(asset, fields, app_ids))).await?;
+        let needed = match asset {
+            Asset::Instagram => Asset::ESSENTIAL,
+            Asset::Page(_) => needed,
+        };
+        let apps = self.list(host, &path, token, &[], |fields| Some(installed(fields, app_ids, needed))).await?;
         Ok(apps.contains(&true))
     }
 
@@ -99,16 +107,12 @@ impl MetaClient {
     }
 }
 
-fn installed(asset: Asset<'_>, fields: &Fields<'_>, app_ids: &[&str]) -> bool {
+fn installed(fields: &Fields<'_>, app_ids: &[&str], needed: &[&str]) -> bool {
     let ours = fields.id("id").is_none_or(|id| app_ids.contains(&id.as_str()));
     let Some(names) = fields.get("subscribed_fields").and_then(json::elements) else {
         return ours;
     };
     let name = |raw| json::text(raw).or_else(|| Fields::of(raw)?.text("name"));
     let names: Vec<String> = names.into_iter().filter_map(name).collect();
-    let needed = match asset {
-        Asset::Instagram => &["messages"],
-        Asset::Page(_) => asset.fields(),
-    };
     ours && needed.iter().all(|needed| names.iter().any(|name| name == needed))
 }

@@ -103,6 +103,23 @@ async fn pages_of_a_portfolio() {
 }
 
 #[tokio::test]
+async fn a_portfolio_that_may_not_be_read_is_none() {
+    let barred = json!({"error":{"message":"(#10) not allowed","type":"OAuthException","code":10}});
+    let absent = ResponseTemplate::new(404).set_body_string("<html>Not found</html>");
+    for answer in [absent, ResponseTemplate::new(400).set_body_json(barred)] {
+        let server = MockServer::start().await;
+        get(&server, "/fb/v25.0/me/accounts", json!({"data":[]})).await;
+        let asked = Mock::given(method("GET")).and(path("/fb/v25.0/me/businesses"));
+        asked.respond_with(answer).expect(1).mount(&server).await;
+        assert!(client(&server).pages(&token(), true).await.unwrap().is_empty());
+    }
+    let server = MockServer::start().await;
+    get(&server, "/fb/v25.0/me/accounts", json!({"data":[]})).await;
+    Mock::given(method("GET")).respond_with(ResponseTemplate::new(502)).mount(&server).await;
+    assert!(client(&server).pages(&token(), true).await.is_err(), "what passes is tried again");
+}
+
+#[tokio::test]
 async fn permissions_that_were_declined_are_left_out() {
     let server = MockServer::start().await;
     let body = json!({"data":[{"permission":"pages_messaging","status":"granted"},{"permission":"email","status":"declined"}]});
@@ -131,18 +148,20 @@ async fn whether_webhooks_are_on() {
     let all = Asset::Page("7").fields();
     let named: Vec<_> = all.iter().map(|name| json!({ "name": name })).collect();
     let cases = [
-        (json!([{"id":"9","subscribed_fields":all}]), true),
-        (json!([{"id":9,"subscribed_fields":named}]), true),
-        (json!([{"id":"9","subscribed_fields":["messages"]}]), false),
-        (json!([{"id":"9"}]), true),
-        (json!([{"id":"9","subscribed_fields":["feed"]}]), false),
-        (json!([{"id":"8","subscribed_fields":all}]), false),
-        (json!([]), false),
+        (json!([{"id":"9","subscribed_fields":all}]), true, true),
+        (json!([{"id":9,"subscribed_fields":named}]), true, true),
+        (json!([{"id":"9","subscribed_fields":["messages"]}]), false, true),
+        (json!([{"id":"9"}]), true, true),
+        (json!([{"id":"9","subscribed_fields":["feed"]}]), false, false),
+        (json!([{"id":"8","subscribed_fields":all}]), false, false),
+        (json!([]), false, false),
     ];
-    for (apps, expected) in cases {
+    for (apps, whole, essential) in cases {
         let server = MockServer::start().await;
         get(&server, "/fb/v25.0/7/subscribed_apps", json!({ "data": apps })).await;
-        let found = client(&server).is_subscribed(Asset::Page("7"), &token(), &["9"]).await.unwrap();
-        assert_eq!(found, expected, "{apps}");
+        for (needed, expected) in [(all, whole), (Asset::ESSENTIAL, essential)] {
+            let found = client(&server).is_subscribed(Asset::Page("7"), &token(), &["9"], needed).await.unwrap();
+            assert_eq!(found, expected, "{apps}");
+        }
     }
 }

@@ -36,6 +36,8 @@ pub(crate) enum Group {
     Subscribe,
     /// `DELETE subscribed_apps`.
     Unsubscribe,
+    /// `GET subscribed_apps`.
+    SubscriptionRead,
 }
 
 impl Group {
@@ -57,6 +59,7 @@ impl Group {
             Self::Permissions => "permission read",
             Self::Subscribe => "subscribe",
             Self::Unsubscribe => "unsubscribe",
+            Self::SubscriptionRead => "subscription read",
         }
     }
 }
@@ -206,6 +209,12 @@ pub(crate) const CATALOGUE: &[Fault] = &[
         "the answer to a token of the wrong product: 100, IGApiException, Unsupported request",
     ),
     fault(
+        "refresh_checkpoint",
+        Group::Refresh,
+        "{}",
+        "190/459, HTTP 400: the person must log in at Meta; that call only",
+    ),
+    fault(
         "refresh_rate_limit",
         Group::Refresh,
         r#"{"code":4,"minutes":1}"#,
@@ -231,7 +240,19 @@ pub(crate) const CATALOGUE: &[Fault] = &[
     fault("permissions_transient", Group::Permissions, "{}", "code 2, is_transient, HTTP 500"),
     fault("subscribe_transient", Group::Subscribe, "{}", "code 2, is_transient, HTTP 500; not subscribed"),
     fault("subscribe_dropped", Group::Subscribe, "{}", "answers success, but nothing is subscribed"),
+    fault(
+        "subscribe_hold",
+        Group::Subscribe,
+        "{}",
+        "held until POST /sandbox/release, then done if the caller is still there",
+    ),
     fault("unsubscribe_transient", Group::Unsubscribe, "{}", "code 2, is_transient, HTTP 500; still subscribed"),
+    fault(
+        "subscription_list_missing",
+        Group::SubscriptionRead,
+        "{}",
+        "100/33, HTTP 400: Meta does not list subscriptions",
+    ),
 ];
 
 /// The line of that name.

@@ -81,6 +81,11 @@ impl GraphError {
         Self::new(400, 190, text).sub(458)
     }
 
+    pub(crate) fn checkpoint() -> Self {
+        let text = "Error validating access token: The user must log in at www.facebook.com to proceed.";
+        Self::new(400, 190, text).sub(459)
+    }
+
     pub(crate) fn app_token_wrong() -> Self {
         Self::new(400, 190, "Invalid OAuth access token signature.")
     }

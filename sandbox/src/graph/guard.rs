@@ -40,7 +40,7 @@ fn effect(fault: &Fired) -> Option<Effect> {
         "code_exchange_html_502" | "refresh_html_502" => Effect::Html,
         "code_exchange_timeout" | "refresh_timeout" | "accounts_hang" => Effect::Hang(fault.number("ms")),
         "code_exchange_lost" | "refresh_lost" => Effect::Lose(Cut::parse(fault.text("how"))),
-        "code_exchange_hold" | "refresh_hold" => Effect::Hold,
+        "code_exchange_hold" | "refresh_hold" | "subscribe_hold" => Effect::Hold,
         "refresh_rate_limit" | "accounts_rate_limit" => {
             Effect::Throttle(GraphError::throttled(400, code()), fault.number("minutes"))
         }
@@ -49,6 +49,8 @@ fn effect(fault: &Fired) -> Option<Effect> {
             Effect::Pretend(json!({"access_token": "", "token_type": "bearer", "expires_in": 5_183_944}))
         }
         "identity_revoked" => Effect::Refuse(GraphError::app_removed()),
+        "refresh_checkpoint" => Effect::Refuse(GraphError::checkpoint()),
+        "subscription_list_missing" => Effect::Refuse(GraphError::no_such_object("me")),
         "subscribe_dropped" => Effect::Pretend(json!({"success": true})),
         name if name.ends_with("_transient") => Effect::Refuse(GraphError::transient()),
         // Whoever makes the redirect or takes the code sees to the others.

@@ -52,7 +52,8 @@ impl Op {
             Self::Permissions => Some(Group::Permissions),
             Self::Subscribe => Some(Group::Subscribe),
             Self::Unsubscribe => Some(Group::Unsubscribe),
-            Self::DebugToken | Self::SubscriptionRead | Self::Revoke => None,
+            Self::SubscriptionRead => Some(Group::SubscriptionRead),
+            Self::DebugToken | Self::Revoke => None,
         }
     }
 

@@ -123,6 +123,7 @@ async fn refreshing() {
     for (name, status, code) in [
         ("refresh_transient", 500, 2),
         ("refresh_unsupported", 400, 100),
+        ("refresh_checkpoint", 400, 190),
         ("refresh_rate_limit", 400, 4),
         ("refresh_html_502", 502, 0),
     ] {
@@ -154,8 +155,8 @@ async fn refreshing() {
     assert_eq!(held.await.unwrap().unwrap().status().as_u16(), 200);
     assert_eq!(refreshed().await, 2);
     let counters = h.get("counters?detail=true").await;
-    assert_eq!((&counters["oauth"]["refreshes"], &counters["oauth"]["refreshesRefused"]), (&json!(8), &json!(5)));
-    assert_eq!(counters["refreshesByAccount"], json!({&ig.account: 8}));
+    assert_eq!((&counters["oauth"]["refreshes"], &counters["oauth"]["refreshesRefused"]), (&json!(9), &json!(6)));
+    assert_eq!(counters["refreshesByAccount"], json!({&ig.account: 9}));
     assert_eq!(counters["faultsFired"]["refresh_lost"], 1);
 }
 
@@ -204,6 +205,8 @@ async fn subscribing() {
     once(&h, "unsubscribe_transient", json!({})).await;
     let delete = async || h.raw(h.http.delete(&url).bearer_auth(&ig.token)).await.status;
     assert_eq!(delete().await, 500);
+    once(&h, "subscription_list_missing", json!({})).await;
+    assert_eq!(list().await, Value::Null);
     assert_eq!(list().await.as_array().unwrap().len(), 1);
     assert_eq!((delete().await, list().await), (200, json!([])));
 }

@@ -132,6 +132,12 @@ async fn a_meta_that_stays_away_ends_the_attempt_and_keeps_nothing() {
     let started = logins.start(&mut ada, "facebook").await;
     let redirect = logins.consent(&started, json!({})).await;
     let turning = async {
+        logins
+            .until("the first look", || async {
+                let jobs = logins.jobs("oauth.fetch_accounts").await;
+                if jobs.first().is_some_and(|job| job.state == "retryable") { Ok(()) } else { Err(format!("{jobs:?}")) }
+            })
+            .await;
         for _ in 0..13 {
             logins.advance(MINUTE).await;
             logins.until_idle().await;

@@ -1,4 +1,4 @@
-//! Connections that stay alive: tokens refreshed in time, webhooks repaired, and owners told once when only they can help.
+//! Tokens that stay alive: refreshed in time and once, whatever happens meanwhile, and owners told once when only they can help.
 
 use super::Logins;
 use crate::world::Like;
@@ -6,20 +6,21 @@ use domain::clock::{DAY, HOUR, MINUTE};
 use domain::connections::open_token;
 use domain::id::IdKind;
 use entities::connection;
+use futures::future::join_all;
+use jobs::jobs::token_refresh;
 use jobs::{Ledger, Workers};
-use meta::Login;
 use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _};
 use secrecy::ExposeSecret as _;
 use serde_json::{Value, json};
 use std::time::Duration;
 
-async fn row(logins: &Logins, shown: &Value) -> connection::Model {
+pub(super) async fn row(logins: &Logins, shown: &Value) -> connection::Model {
     let id = IdKind::Connection.parse(shown["id"].as_str().unwrap()).unwrap();
     connection::Entity::find_by_id(id).one(logins.world.ctx.db.read()).await.unwrap().unwrap()
 }
 
 /// Some Instagram accounts, connected.
-async fn connected(logins: &Logins, count: usize) -> Vec<Value> {
+pub(super) async fn connected(logins: &Logins, count: usize) -> Vec<Value> {
     let mut made = Vec::new();
     for _ in 0..count {
         let account = logins.instagram().await;
@@ -30,13 +31,13 @@ async fn connected(logins: &Logins, count: usize) -> Vec<Value> {
 }
 
 /// Signing in again: sessions do not last as long as these tests.
-async fn sign_in(logins: &Logins) -> crate::world::Caller {
+pub(super) async fn sign_in(logins: &Logins) -> crate::world::Caller {
     let body = json!({ "email": "ada@shop.test", "password": "correct horse" });
     logins.world.send(&crate::world::Caller::default(), "POST", "/api/auth/login", body).await.caller()
 }
 
 /// Waits for what fell due at this moment: what recurs, and what that enqueued.
-async fn settle(logins: &Logins) {
+pub(super) async fn settle(logins: &Logins) {
     logins
         .until("what recurs", || async {
             let now = logins.world.ctx.now();
@@ -48,11 +49,21 @@ async fn settle(logins: &Logins) {
     logins.until_idle().await;
 }
 
-async fn pass_days(logins: &Logins, days: i64) {
+pub(super) async fn pass_days(logins: &Logins, days: i64) {
     for _ in 0..days {
         logins.advance(DAY).await;
         settle(logins).await;
     }
+}
+
+/// Waits until so many calls are held at Meta.
+pub(super) async fn held(logins: &Logins, count: u64) {
+    logins
+        .until("the held refreshes", || async {
+            let held = logins.says("/sandbox/counters").await["held"].clone();
+            if held == count { Ok(()) } else { Err(held.to_string()) }
+        })
+        .await;
 }
 
 fn enterprise() -> Like {
@@ -91,7 +102,23 @@ async fn many_processes_make_one_call_for_each_account() {
     let others: Vec<Workers> = (0..7)
         .map(|_| Workers::start(&Ledger::new(logins.world.ctx.clone(), logins.world.ledger.settings().clone())))
         .collect();
-    pass_days(&logins, 54).await;
+    pass_days(&logins, 52).await;
+    logins.fault("refresh_hold", Some(6)).await;
+    logins.advance(DAY).await;
+    held(&logins, 6).await;
+    // While all are at Meta, each process wants them again.
+    let again = (0..8).flat_map(|_| &made).map(|shown| async {
+        let row = row(&logins, shown).await;
+        let mut tx = logins.world.ctx.db.begin().await.unwrap();
+        let job = token_refresh::job(row.id, row.organization_id);
+        let enqueued = logins.world.ledger.enqueue(&mut tx, vec![job]).await.unwrap().len();
+        tx.commit().await.unwrap();
+        enqueued
+    });
+    assert_eq!(join_all(again).await, [0; 48], "each is under way");
+    logins.control("/sandbox/release", json!({})).await;
+    settle(&logins).await;
+    pass_days(&logins, 1).await;
     let counters = logins.says("/sandbox/counters?detail=true").await;
     for shown in &made {
         let id = shown["externalId"].as_str().unwrap();
@@ -138,7 +165,7 @@ async fn a_failure_of_metas_keeps_the_account_connected_and_its_token() {
 
 #[tokio::test]
 async fn what_only_the_owner_can_mend_is_told_once() {
-    for how in ["revoke", "password-change", "permissions"] {
+    for how in ["revoke", "password-change", "permissions", "checkpoint"] {
         let logins = Logins::new().await;
         let made = connected(&logins, 1).await;
         let account = made[0]["externalId"].clone();
@@ -147,7 +174,10 @@ async fn what_only_the_owner_can_mend_is_told_once() {
             body["remove"] = json!(["instagram_business_basic"]);
         }
         pass_days(&logins, 52).await;
-        logins.control(&format!("/sandbox/{how}"), body).await;
+        match how {
+            "checkpoint" => logins.fault("refresh_checkpoint", Some(1)).await,
+            _ => drop(logins.control(&format!("/sandbox/{how}"), body).await),
+        }
         pass_days(&logins, 4).await;
         let after = row(&logins, &made[0]).await;
         assert_eq!(after.status, "needs_reconnect", "{how}");
@@ -198,6 +228,24 @@ async fn an_incident_of_metas_marks_nobody() {
 }
 
 #[tokio::test]
+async fn an_account_that_alone_cannot_be_renewed_is_its_owners_business() {
+    let logins = Logins::like(enterprise()).await;
+    let made = connected(&logins, 2).await;
+    pass_days(&logins, 52).await;
+    let one = made[0]["externalId"].clone();
+    logins.control("/sandbox/faults", json!({ "name": "refresh_unsupported", "accountId": one })).await;
+    pass_days(&logins, 1).await;
+    let status = async |shown| row(&logins, shown).await.status;
+    assert_eq!((status(&made[0]).await, status(&made[1]).await), ("active".to_owned(), "active".to_owned()));
+    assert_eq!(row(&logins, &made[1]).await.token_version, 2);
+    // Nobody else is told so by then.
+    logins.advance(MINUTE).await;
+    logins.until_idle().await;
+    assert_eq!((status(&made[0]).await, status(&made[1]).await), ("needs_reconnect".to_owned(), "active".to_owned()));
+    logins.stop().await;
+}
+
+#[tokio::test]
 async fn one_account_in_trouble_does_not_keep_the_others_waiting() {
     use sea_orm::sea_query::Expr;
     let logins = Logins::like(enterprise()).await;
@@ -243,12 +291,7 @@ async fn a_refresh_never_wins_over_a_reconnect_or_a_disconnect() {
         logins.fault("refresh_hold", Some(1)).await;
         logins.advance(DAY).await;
         let mut ada = sign_in(&logins).await;
-        logins
-            .until("the held refresh", || async {
-                let held = logins.says("/sandbox/counters").await["held"].clone();
-                if held == 1 { Ok(()) } else { Err(held.to_string()) }
-            })
-            .await;
+        held(&logins, 1).await;
         if act == "reconnect" {
             logins.connect(&mut ada, "instagram", &[account]).await;
         } else {
@@ -271,116 +314,4 @@ async fn a_refresh_never_wins_over_a_reconnect_or_a_disconnect() {
         }
         logins.stop().await;
     }
-}
-
-#[tokio::test]
-async fn webhooks_that_meta_dropped_are_switched_on_again() {
-    let logins = Logins::by(Login::Instagram).await;
-    let made = connected(&logins, 1).await;
-    let account = made[0]["externalId"].as_str().unwrap();
-    logins.until_subscribed(account, true).await;
-    logins.control("/sandbox/unsubscribe", json!({ "accountId": account })).await;
-    logins.until_subscribed(account, false).await;
-    // A look at every account, spread over the six hours after it is due.
-    pass_days(&logins, 1).await;
-    logins.advance(6 * HOUR).await;
-    logins.until_subscribed(account, true).await;
-    // Meta says yes and does nothing: it is not believed.
-    logins.control("/sandbox/unsubscribe", json!({ "accountId": account })).await;
-    logins.fault("subscribe_dropped", Some(1)).await;
-    // The next look is due at some time of the next hours, and the one after it no later than six hours on.
-    let mut retried = false;
-    for _ in 0..4 {
-        logins.advance(6 * HOUR).await;
-        settle(&logins).await;
-        retried |= logins.jobs("accounts.check").await.iter().any(|job| job.state == "retryable");
-        if retried {
-            break;
-        }
-    }
-    assert!(retried, "{:?}", logins.jobs("accounts.check").await);
-    logins.no_faults().await;
-    logins.advance(MINUTE).await;
-    logins.until_subscribed(account, true).await;
-    let shown = sign_in(&logins).await;
-    let shown = logins.world.get(&shown, "/api/meta/connections").await.body;
-    assert!(shown["items"][0]["subscriptionCheckedAt"].is_string());
-    logins.stop().await;
-}
-
-#[tokio::test]
-async fn a_reply_that_waits_for_its_account_leaves_when_it_is_back() {
-    let logins = Logins::new().await;
-    let made = connected(&logins, 1).await;
-    let account = made[0]["externalId"].as_str().unwrap();
-    let mut ada = logins.owner.clone();
-    let path = format!("/api/meta/connections/{}/auto-reply", made[0]["id"].as_str().unwrap());
-    logins.world.send(&ada, "PUT", &path, json!({ "mode": "template", "text": "Thanks!" })).await;
-    logins.control("/sandbox/password-change", json!({ "accountId": account })).await;
-    let dm = json!({ "accountId": account, "customerId": "900000000000009", "text": "Hello" });
-    logins.control("/sandbox/messages", dm).await;
-    logins
-        .until("the waiting reply", || async {
-            let jobs = logins.jobs("message.send").await;
-            if jobs.first().is_some_and(|job| job.state == "snoozed") { Ok(()) } else { Err(format!("{jobs:?}")) }
-        })
-        .await;
-    assert_eq!(logins.connection(made[0]["id"].as_str().unwrap()).await["status"], "needs_reconnect");
-    logins.connect(&mut ada, "instagram", &[account]).await;
-    // Without waiting for the hour after which it would look by itself.
-    logins
-        .until("the reply", || async {
-            let sent = logins.says("/sandbox/sent").await;
-            if sent["total"] == 1 { Ok(()) } else { Err(sent.to_string()) }
-        })
-        .await;
-    logins.stop().await;
-}
-
-#[tokio::test]
-async fn a_person_who_consents_to_fewer_pages_loses_the_others() {
-    let logins = Logins::new().await;
-    let mut ada = logins.owner.clone();
-    let (kept, left) = (logins.page().await, logins.page().await);
-    let person = json!({ "name": "Bea", "pages": [{ "id": kept }, { "id": left }] });
-    let person = logins.control("/sandbox/people", person).await;
-    let with = json!({ "personId": person["id"] });
-    let handle = logins.login(&mut ada, "facebook", with).await;
-    assert_eq!(logins.choose(&ada, &handle, "facebook", &[&kept, &left]).await.status, 200);
-    logins.until_idle().await;
-    // Meta takes the Page's token with the consent, and tells nobody; the next look finds out.
-    let fewer = json!({ "id": person["id"], "pages": [{ "id": kept }] });
-    logins.control("/sandbox/people", fewer).await;
-    pass_days(&logins, 1).await;
-    logins.advance(6 * HOUR).await;
-    logins.until_idle().await;
-    let ada = sign_in(&logins).await;
-    let shown = logins.world.get(&ada, "/api/meta/connections").await.body;
-    let status = |id: &str| {
-        let all = shown["items"].as_array().unwrap();
-        all.iter().find(|one| one["externalId"] == id).unwrap()["status"].clone()
-    };
-    assert_eq!((status(&kept), status(&left)), (json!("active"), json!("needs_reconnect")));
-    logins.stop().await;
-}
-
-#[tokio::test]
-async fn an_instagram_account_that_moved_to_another_page_is_found_there() {
-    let logins = Logins::by(Login::Facebook).await;
-    let mut ada = logins.owner.clone();
-    let account = json!({ "platform": "instagram", "login": "facebook", "subscribed": false });
-    let account = logins.control("/sandbox/accounts", account).await;
-    let (id, first) = (account["id"].as_str().unwrap(), account["pageId"].as_str().unwrap());
-    let one = logins.connect(&mut ada, "instagram", &[id]).await.remove(0);
-    logins.until_subscribed(first, true).await;
-    assert_eq!(row(&logins, &one).await.page_id.as_deref(), Some(first));
-
-    let second = logins.page().await;
-    let moved = json!({ "id": id, "platform": "instagram", "login": "facebook", "pageId": second });
-    logins.control("/sandbox/accounts", moved).await;
-    let two = logins.connect(&mut ada, "instagram", &[id]).await.remove(0);
-    assert_eq!((&two["id"], &two["status"]), (&one["id"], &json!("active")));
-    assert_eq!(row(&logins, &two).await.page_id.as_deref(), Some(second.as_str()));
-    logins.until_subscribed(&second, true).await;
-    logins.stop().await;
 }

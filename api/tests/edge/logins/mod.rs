@@ -6,6 +6,7 @@ mod keeping;
 mod leaving;
 mod mail;
 mod redirects;
+mod repair;
 
 use crate::world::{Answer, Caller, Like, World};
 use domain::clock::Millis;

@@ -6,7 +6,7 @@ use crate::cli::doctor::report::{Finding, Status};
 use futures::StreamExt as _;
 use futures::stream;
 use jobs::jobs::accounts_subscribe::place_of;
-use meta::{ErrorClass, MetaClient, Operation, classify};
+use meta::{Asset, ErrorClass, MetaClient, Operation, classify};
 use std::collections::BTreeMap;
 use std::time::Duration;
 use uuid::Uuid;
@@ -30,13 +30,13 @@ fn is_asked(account: &Opened) -> bool {
     account.token.is_some() && matches!(account.row.status.as_str(), "active" | "over_plan" | "restricted")
 }
 
-pub async fn check(client: &MetaClient, accounts: &[Opened], limit: Duration) -> Vec<Finding> {
+pub async fn check(client: &MetaClient, app_ids: &[String], accounts: &[Opened], limit: Duration) -> Vec<Finding> {
     let asked: Vec<_> = accounts.iter().filter(|account| is_asked(account)).collect();
     if asked.is_empty() {
         return Vec::new();
     }
     let seen: Vec<(Uuid, Seen)> = stream::iter(&asked)
-        .map(|account| async { (account.row.id, ask(client, account).await) })
+        .map(|account| async { (account.row.id, ask(client, app_ids, account).await) })
         .buffer_unordered(AT_ONCE)
         .take_until(tokio::time::sleep(limit))
         .collect()
@@ -45,10 +45,12 @@ pub async fn check(client: &MetaClient, accounts: &[Opened], limit: Duration) ->
     told(&seen, late.collect())
 }
 
-async fn ask(client: &MetaClient, account: &Opened) -> Seen {
+async fn ask(client: &MetaClient, app_ids: &[String], account: &Opened) -> Seen {
     let (asset, login) = place_of(&account.row);
     let (Some(app), Some(token)) = (client.app(login), &account.token) else { return Seen::NoApp };
-    match client.is_subscribed(asset, token, &[&app.id]).await {
+    // As the job that switches them on judges it.
+    let ours: Vec<&str> = app_ids.iter().map(String::as_str).chain([app.id.as_str()]).collect();
+    match client.is_subscribed(asset, token, &ours, Asset::ESSENTIAL).await {
         Ok(true) => Seen::On,
         Ok(false) => Seen::Off,
         Err(error) => {
