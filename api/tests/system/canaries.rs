@@ -1,7 +1,7 @@
 //! Planted secrets, looked for everywhere they must not be: the log at its most talkative, every row, every key of Redis, every
 //! answer. Each is looked for as it is, in base64, hexadecimal and percent encoding, and backwards.
 
-use crate::logins::Browser;
+use crate::logins::{Browser, Clocks};
 use crate::system::System;
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE_NO_PAD};
@@ -90,7 +90,8 @@ async fn login(system: &System, start: &str, platform: &str, canaries: &mut Vec<
 
 #[tokio::test(flavor = "multi_thread")]
 async fn no_secret_is_in_log_rows_redis_or_answers() {
-    let mut system = System::without_service(&[("RUST_LOG", "trace")]).await;
+    let mut clocks = Clocks::new();
+    let mut system = System::without_service(&[("RUST_LOG", "trace"), ("CLOCK_OFFSET_FILE", &clocks.file())]).await;
     system.serve(&[]).await;
     let mut canaries = vec![
         Canary { name: "password", value: system.password.clone() },
@@ -112,6 +113,16 @@ async fn no_secret_is_in_log_rows_redis_or_answers() {
         let (code, state) = browser.failing("/api/meta/instagram/oauth").await;
         canaries.extend([Canary { name: "code", value: code }, Canary { name: "state", value: state }]);
     }
+    // A refreshed token is one more.
+    clocks.turn(&system, 54).await;
+    system.new_operator();
+    canaries.push(Canary { name: "new operator key", value: system.operator.clone() });
+    system
+        .until("the refresh", || async {
+            let jobs = system.jobs("token.refresh").await;
+            if jobs.first().is_some_and(|job| job["state"] == "completed") { Ok(()) } else { Err(format!("{jobs:?}")) }
+        })
+        .await;
     let session = system.sign_in().await;
     let listed = session.get("/api/meta/connections").await;
     let account = listed["items"][0]["externalId"].clone();

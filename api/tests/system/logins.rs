@@ -219,9 +219,8 @@ async fn a_process_that_dies_with_a_code_in_its_hand_does_not_try_it_again() {
 /// Meta has made a new token and we have not stored it: the old one is kept, and the next try makes another.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_process_that_dies_with_a_refreshed_token_refreshes_again() {
-    let mut clocks = Clocks { file: NamedTempFile::new().unwrap(), days: 0 };
-    let file = clocks.file.path().to_str().unwrap().to_owned();
-    let mut system = System::without_service(&[("CLOCK_OFFSET_FILE", &file), ("JOB_TICK", "200ms")]).await;
+    let mut clocks = Clocks::new();
+    let mut system = System::without_service(&[("CLOCK_OFFSET_FILE", &clocks.file()), ("JOB_TICK", "200ms")]).await;
     system.serve(&[("FAILPOINTS", "token.refreshed=1*return(abort)")]).await;
     let id = account(&system, "instagram", "instagram").await;
     connect(&system, "/api/meta/instagram/oauth", "instagram", 1).await;
@@ -247,13 +246,22 @@ async fn a_process_that_dies_with_a_refreshed_token_refreshes_again() {
 }
 
 /// The program's clock and the sandbox's, turned together.
-struct Clocks {
+pub struct Clocks {
     file: NamedTempFile,
     days: i64,
 }
 
 impl Clocks {
-    async fn turn(&mut self, system: &System, days: i64) {
+    pub fn new() -> Self {
+        Self { file: NamedTempFile::new().unwrap(), days: 0 }
+    }
+
+    /// What the program reads its clock's offset from.
+    pub fn file(&self) -> String {
+        self.file.path().to_str().unwrap().to_owned()
+    }
+
+    pub async fn turn(&mut self, system: &System, days: i64) {
         self.days += days;
         std::fs::write(self.file.path(), (self.days * 86_400_000).to_string()).unwrap();
         system.control("/sandbox/clock", json!({ "advanceSeconds": days * 86_400 })).await;
@@ -262,10 +270,9 @@ impl Clocks {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn eight_processes_refresh_every_token_once_through_ninety_days() {
-    let mut clocks = Clocks { file: NamedTempFile::new().unwrap(), days: 0 };
-    let file = clocks.file.path().to_str().unwrap().to_owned();
+    let mut clocks = Clocks::new();
     let mut system = System::without_service(&[
-        ("CLOCK_OFFSET_FILE", &file),
+        ("CLOCK_OFFSET_FILE", &clocks.file()),
         ("JOB_LEASE", "60s"),
         ("JOB_TICK", "200ms"),
         ("RUST_LOG", "warn"),
