@@ -3,7 +3,7 @@
 use super::Logins;
 use crate::world::{Caller, Like};
 use meta::Login;
-use sea_orm::{EntityTrait as _, PaginatorTrait as _};
+use sea_orm::{ConnectionTrait as _, EntityTrait as _, PaginatorTrait as _};
 use serde_json::{Value, json};
 
 async fn delete(logins: &Logins, caller: &Caller, connection: &Value) -> u16 {
@@ -189,5 +189,49 @@ async fn a_deletion_removes_the_persons_data_and_nobody_elses() {
             if ours == 1 { Ok(()) } else { Err(ours.to_string()) }
         })
         .await;
+    logins.stop().await;
+}
+
+#[tokio::test]
+async fn a_deletion_that_keeps_failing_is_tried_again_the_next_day() {
+    let logins = Logins::new().await;
+    let page = logins.page().await;
+    logins.connect(&mut logins.owner.clone(), "facebook", &[&page]).await;
+    logins.until_subscribed(&page, true).await;
+    logins
+        .control("/sandbox/messages", json!({ "accountId": page, "customerId": "900000000000001", "text": "a wish" }))
+        .await;
+    let stored = async || entities::message::Entity::find().count(logins.world.ctx.db.read()).await.unwrap();
+    logins
+        .until("the message", || async {
+            let count = stored().await;
+            if count == 1 { Ok(()) } else { Err(count.to_string()) }
+        })
+        .await;
+    logins.until_idle().await;
+    let rename = async |from: &str, to: &str| {
+        let statement = format!("ALTER TABLE {from} RENAME TO {to}");
+        logins.world.ctx.db.write().execute_unprepared(&statement).await.unwrap();
+    };
+    rename("message_marks", "hidden").await;
+    let answer = logins.control("/sandbox/data-deletion", json!({ "accountId": page })).await;
+    assert_eq!(answer["results"][0]["status"], 200, "{answer}");
+    let code = answer["results"][0]["body"]["confirmation_code"].as_str().unwrap().to_owned();
+    let said = async || logins.world.get(&Caller::default(), &format!("/api/meta/data-deletion/{code}")).await.text;
+    for _ in 0..8 {
+        logins.until_idle().await;
+        logins.advance(15 * 3_600_000).await;
+    }
+    logins.until_idle().await;
+    let jobs = logins.jobs("data.delete").await;
+    assert_eq!(jobs.iter().map(|job| job.state.as_str()).collect::<Vec<_>>(), ["scheduled", "discarded"], "{jobs:?}");
+    assert!(said().await.contains("is being carried out"));
+    rename("hidden", "message_marks").await;
+    logins.advance(24 * 3_600_000).await;
+    logins.until_idle().await;
+    logins.advance(5 * 60_000).await;
+    logins.until_idle().await;
+    assert!(said().await.contains("your data has been deleted"));
+    assert_eq!(stored().await, 0);
     logins.stop().await;
 }
