@@ -3,7 +3,7 @@
 use sea_orm::entity::prelude::*;
 
 /// A row of `connections`.
-#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "connections")]
 pub struct Model {
     /// `con_…`

@@ -7,34 +7,12 @@ use domain::vault::VaultKey;
 fn row(n: u128, status: &str, scopes: &str, ends: Option<Millis>) -> Model {
     Model {
         id: Uuid::from_u128(n),
-        organization_id: Uuid::nil(),
         platform: "instagram".to_owned(),
         login_route: "instagram_login".to_owned(),
-        external_id: n.to_string(),
-        app_scoped_id: None,
-        page_id: None,
-        name: String::new(),
-        username: None,
         status: status.to_owned(),
-        status_reason: None,
-        token_sealed: None,
-        token_version: 1,
-        token_issued_at: None,
         token_expires_at: ends,
         scopes: scopes.to_owned(),
-        auto_reply_mode: "off".to_owned(),
-        auto_reply_text: None,
-        auto_reply_template_id: None,
-        auto_reply_instructions: None,
-        last_webhook_at: None,
-        created_at: 0,
-        updated_at: 0,
-        disconnected_at: None,
-        subscribed_at: None,
-        subscription_checked_at: None,
-        status_changed_at: None,
-        status_before: None,
-        picture_url: None,
+        ..Model::default()
     }
 }
 
