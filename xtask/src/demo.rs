@@ -15,9 +15,9 @@ use std::process::Command;
                   and answered once, its echo, redelivery, kinds of message, a Facebook Page, a lost answer, another \
                   shop, the refusal of Instagram on the plan starter, Meta's login in a browser (cancelled, with a \
                   personal account, for Instagram, for two of three Pages), messages to the accounts so connected, the \
-                  refresh of a token that is about to end, disconnecting, a rate limit, health and shutdown. The \
-                  program's clock cannot be turned: for the refresh the demo begins with a token that is 55 days old, \
-                  and an operator's key runs the daily job at once."
+                  refresh of a token that is about to end, disconnecting, a rate limit, health and shutdown. The demo \
+                  runs on the machine's clock: for the refresh it begins with a token that is 55 days old, and an \
+                  operator's key runs the daily job at once."
 )]
 pub struct Demo {
     /// Run the journey without a person against the started program, on free ports, judged by what the local Meta
