@@ -18,7 +18,7 @@ pub mod webhook;
 
 pub use accounts::{Asset, InstagramAccount, LinkedInstagram, Page};
 pub use app::{AppIdentity, AppSubscription, Probe, VersionEnd, version_end};
-pub use class::{Classified, ErrorClass, Operation, classify};
+pub use class::{Classified, DEAD_TOKEN, ErrorClass, Operation, classify, is_not_offered};
 pub use client::{MetaClient, Settings, SettingsError, Timeouts};
 pub use error::{Cause, GraphError};
 pub use messaging::{Content, ConversationMessage, Route, SendError, SendRequest, Sent, Tag, TextLimit, text_limit};

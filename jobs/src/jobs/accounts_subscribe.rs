@@ -18,7 +18,7 @@ use domain::notifications;
 use entities::connection;
 use entities::job::Model as Job;
 use futures::future::BoxFuture;
-use meta::{Asset, Cause, ErrorClass, GraphError, Login, Operation, classify};
+use meta::{Asset, GraphError, Login, Operation};
 use sea_orm::{DbErr, EntityTrait as _};
 use secrecy::SecretString;
 use serde_json::json;
@@ -94,11 +94,11 @@ fn run<'a>(ledger: &'a Ledger, job: &'a Job) -> BoxFuture<'a, Result<Finish, Han
             }
         };
         let (_, login) = place_of(&connection);
-        let Some(app) = ctx.meta.app(login) else {
+        if ctx.meta.app(login).is_none() {
             let failure = Failure::new("app_configuration", "App id or app secret of this login are not set.");
             return Ok(Finish::Outcome(Outcome::Discard(failure)));
-        };
-        match switch_on(ledger, &connection, &token, &app.id).await {
+        }
+        match switch_on(ledger, &connection, &token).await {
             Ok(Switched::On { fresh }) => done(ledger, job, &connection, &token, fresh).await,
             Ok(Switched::Off) => {
                 let failure = Failure::new(
@@ -121,17 +121,11 @@ async fn switch_on(
     ledger: &Ledger,
     connection: &connection::Model,
     token: &SecretString,
-    app_id: &str,
 ) -> Result<Switched, (Operation, GraphError)> {
     let (meta, (asset, _)) = (&ledger.context().meta, place_of(connection));
-    // Instagram may name the Meta app that its own app lies in.
-    let mut ours: Vec<&str> = ledger.context().settings.app_ids.iter().map(String::as_str).collect();
-    ours.push(app_id);
-    // `None`: it is not to be looked at.
-    let look = async |needed| match meta.is_subscribed(asset, token, &ours, needed).await {
-        Ok(seen) => Ok(Some(seen)),
-        Err(error) if is_no_look(&error) => Ok(None),
-        Err(error) => Err((Operation::ReadSubscription, error)),
+    let look = async |needed| {
+        let seen = meta.is_subscribed(asset, token, needed).await;
+        seen.map_err(|error| (Operation::ReadSubscription, error))
     };
     // A new connection asks for what we need, whatever somebody else may have asked for before.
     let mut was_on = false;
@@ -148,12 +142,6 @@ async fn switch_on(
         Some(false) => Ok(Switched::Off),
         Some(true) | None => Ok(Switched::On { fresh: !was_on }),
     }
-}
-
-/// Meta refuses the look as such, or answers something else than a list.
-fn is_no_look(error: &GraphError) -> bool {
-    let no_list = error.cause == Cause::NotJson && error.http_status.is_some_and(|status| status < 500);
-    no_list || classify(Operation::ReadSubscription, error).class == ErrorClass::Permanent
 }
 
 async fn done(

@@ -16,7 +16,7 @@ use domain::connect::{self, Candidate, Content};
 use entities::connect_flow::Model as Flow;
 use entities::job::Model as Job;
 use futures::future::BoxFuture;
-use meta::{Asks, Cause, ErrorClass, GraphError, LongLivedToken, Operation, Page};
+use meta::{Asks, DEAD_TOKEN, ErrorClass, GraphError, LongLivedToken, Operation, Page, is_not_offered};
 use secrecy::SecretString;
 use serde_json::json;
 use std::time::Duration;
@@ -33,9 +33,6 @@ pub static KIND: Kind = Kind {
 
 /// How long a long-lived token lives when Meta does not say.
 pub(crate) const USUAL_LIFE: Millis = 60 * DAY;
-
-/// What Meta says of a token that is worth nothing any more (§2.7); other refusals lack a permission.
-const DEAD: [i64; 6] = [190, 102, 104, 450, 452, 2500];
 
 /// The job that finds the accounts of an attempt.
 pub fn job(flow: &Flow) -> NewJob {
@@ -59,7 +56,7 @@ fn run<'a>(ledger: &'a Ledger, job: &'a Job) -> BoxFuture<'a, Result<Finish, Han
                 let code = match understood.classified.class {
                     ErrorClass::AppConfiguration => "app_misconfigured",
                     // 190 and its like: the login is worth nothing any more. The others lack a permission.
-                    ErrorClass::Reconnect if error.code.is_none_or(|code| DEAD.contains(&code)) => "code_invalid",
+                    ErrorClass::Reconnect if error.code.is_none_or(|code| DEAD_TOKEN.contains(&code)) => "code_invalid",
                     ErrorClass::Reconnect | ErrorClass::OwnerAction => "missing_permissions",
                     ErrorClass::AccountRestricted => "no_accounts",
                     _ => "internal",
@@ -113,12 +110,6 @@ async fn find(ledger: &Ledger, attempt: &Attempt) -> Result<Content, Trouble> {
     }
     content.candidates.sort_by(|a, b| a.name.cmp(&b.name).then_with(|| a.external_id.cmp(&b.external_id)));
     Ok(content)
-}
-
-/// A call that a login can do without was refused for good, or does not exist: what it would have told is not known.
-fn not_told(operation: Operation, error: &GraphError) -> bool {
-    let nothing_there = error.cause == Cause::NotJson && error.http_status.is_some_and(|s| (400..500).contains(&s));
-    nothing_there || understand(operation, error).classified.class == ErrorClass::Permanent
 }
 
 /// A text of Meta's as it can be stored and shown: without control characters, and not longer than `max`.
@@ -177,7 +168,7 @@ async fn pages(
     let meta = &ledger.context().meta;
     let granted = match meta.granted_permissions(token).await {
         Ok(granted) => Some(granted),
-        Err(error) if not_told(Operation::ReadPermissions, &error) => None,
+        Err(error) if is_not_offered(Operation::ReadPermissions, &error) => None,
         Err(error) => return Err(at(Operation::ReadPermissions)(error)),
     };
     if let Some(granted) = &granted {
@@ -186,7 +177,7 @@ async fn pages(
     // Who the person is serves the callbacks of §9 only; a login does not fail for it unless Meta is away.
     let person = match meta.facebook_person(token).await {
         Ok(id) => Some(id),
-        Err(error) if not_told(Operation::ReadAccounts, &error) => None,
+        Err(error) if is_not_offered(Operation::ReadAccounts, &error) => None,
         Err(error) => return Err(at(Operation::ReadAccounts)(error)),
     };
     let portfolios = granted.as_ref().is_none_or(|names| names.iter().any(|name| name == "business_management"));

@@ -6,9 +6,9 @@ use std::collections::HashSet;
 use reqwest::Method;
 use secrecy::{ExposeSecret, SecretString};
 
-use crate::class::{ErrorClass, Operation, classify};
+use crate::class::{Operation, is_not_offered};
 use crate::client::{Host, MetaClient};
-use crate::error::{Cause, GraphError};
+use crate::error::GraphError;
 use crate::json::{self, Fields};
 
 const FIELDS: &str =
@@ -117,9 +117,7 @@ impl MetaClient {
 
 /// What this person may not read, or what Meta does not have: the other Pages are there all the same.
 fn is_barred(error: &GraphError) -> bool {
-    let class = classify(Operation::ReadAccounts, error).class;
-    let absent = error.cause == Cause::NotJson && error.http_status.is_some_and(|status| (400..500).contains(&status));
-    absent || class == ErrorClass::Permanent || matches!(error.code, Some(10 | 200..=299))
+    is_not_offered(Operation::ReadAccounts, error) || matches!(error.code, Some(10 | 200..=299))
 }
 
 fn page(fields: &Fields<'_>, person: &SecretString) -> Option<Page> {

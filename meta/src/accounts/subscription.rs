@@ -4,6 +4,7 @@
 use reqwest::Method;
 use secrecy::SecretString;
 
+use crate::class::{Operation, is_not_offered};
 use crate::client::{Host, MetaClient};
 use crate::error::GraphError;
 use crate::json::{self, Fields};
@@ -75,8 +76,9 @@ impl MetaClient {
         self.confirmed(self.request(Method::DELETE, host, &path, token)).await
     }
 
-    /// Whether the account delivers to one of our apps (`app_ids`): it is installed, and where fields are told, those `needed`
-    /// are among them. An Instagram account delivers everything once anything is on (§4.4), so `messages` will do there.
+    /// Whether the account delivers to one of our apps: it is installed, and where fields are told, those `needed` are among
+    /// them. An Instagram account delivers everything once anything is on (§4.4), so `messages` will do there. `None`: Meta
+    /// does not tell.
     ///
     /// # Errors
     /// [`GraphError`], for `classify(Operation::ReadSubscription, …)`.
@@ -84,16 +86,21 @@ impl MetaClient {
         &self,
         asset: Asset<'_>,
         token: &SecretString,
-        app_ids: &[&str],
         needed: &[&str],
-    ) -> Result<bool, GraphError> {
+    ) -> Result<Option<bool>, GraphError> {
         let (host, path) = asset.place();
         let needed = match asset {
             Asset::Instagram => Asset::ESSENTIAL,
             Asset::Page(_) => needed,
         };
-        let apps = self.list(host, &path, token, &[], |fields| Some(installed(fields, app_ids, needed))).await?;
-        Ok(apps.contains(&true))
+        // Instagram may name the Meta app that its own app lies in.
+        let ours = [&self.settings().meta_app_id, &self.settings().instagram_app_id].map(Option::as_deref);
+        let installed = |fields: &Fields<'_>| Some(installed(fields, &ours, needed));
+        match self.list(host, &path, token, &[], installed).await {
+            Ok(apps) => Ok(Some(apps.contains(&true))),
+            Err(error) if is_not_offered(Operation::ReadSubscription, &error) => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     /// A change that Meta confirms with `success`, as a boolean or as text.
@@ -107,8 +114,8 @@ impl MetaClient {
     }
 }
 
-fn installed(fields: &Fields<'_>, app_ids: &[&str], needed: &[&str]) -> bool {
-    let ours = fields.id("id").is_none_or(|id| app_ids.contains(&id.as_str()));
+fn installed(fields: &Fields<'_>, apps: &[Option<&str>], needed: &[&str]) -> bool {
+    let ours = fields.id("id").is_none_or(|id| apps.contains(&Some(id.as_str())));
     let Some(names) = fields.get("subscribed_fields").and_then(json::elements) else {
         return ours;
     };

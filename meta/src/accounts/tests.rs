@@ -13,6 +13,7 @@ fn client(server: &MockServer) -> MetaClient {
     let settings = Settings {
         facebook_graph_url: format!("{}/fb", server.uri()),
         instagram_graph_url: format!("{}/ig", server.uri()),
+        meta_app_id: Some("9".to_owned()),
         ..Settings::default()
     };
     MetaClient::new(settings).unwrap()
@@ -160,8 +161,23 @@ async fn whether_webhooks_are_on() {
         let server = MockServer::start().await;
         get(&server, "/fb/v25.0/7/subscribed_apps", json!({ "data": apps })).await;
         for (needed, expected) in [(all, whole), (Asset::ESSENTIAL, essential)] {
-            let found = client(&server).is_subscribed(Asset::Page("7"), &token(), &["9"], needed).await.unwrap();
-            assert_eq!(found, expected, "{apps}");
+            let found = client(&server).is_subscribed(Asset::Page("7"), &token(), needed).await.unwrap();
+            assert_eq!(found, Some(expected), "{apps}");
         }
+    }
+    let gone = json!({"error":{"message":"Unsupported get request","type":"GraphMethodException","code":100,"error_subcode":33}});
+    for (status, body, expected) in [
+        (200, json!({"success":true}), Some(None)),
+        (404, json!("Not found"), Some(None)),
+        (400, gone, Some(None)),
+        (502, json!("Bad gateway"), None),
+    ] {
+        let server = MockServer::start().await;
+        Mock::given(method("GET"))
+            .respond_with(ResponseTemplate::new(status).set_body_json(&body))
+            .mount(&server)
+            .await;
+        let found = client(&server).is_subscribed(Asset::Page("7"), &token(), Asset::ESSENTIAL).await;
+        assert_eq!(found.ok(), expected, "{status} {body}");
     }
 }

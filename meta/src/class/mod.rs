@@ -7,9 +7,9 @@ mod table;
 mod tests;
 
 pub use rule::{Codes, Http, Rule};
-pub use table::RULES;
+pub use table::{DEAD_TOKEN, RULES};
 
-use crate::error::GraphError;
+use crate::error::{Cause, GraphError};
 
 /// What was being done when the error came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -161,4 +161,11 @@ pub fn classify(operation: Operation, error: &GraphError) -> Classified {
         // The last rule applies to everything (tested); were it lost, the careful answer is the right one.
         None => Classified { class: ErrorClass::UnknownOutcome, hint: "Meta answered in a way that is not known." },
     }
+}
+
+/// Whether Meta does not offer a call here, or refuses it as such: the same call would be answered so for ever, and what it
+/// would have told is not to be had. A page or a list that is none comes from hosts that do not have the call.
+pub fn is_not_offered(operation: Operation, error: &GraphError) -> bool {
+    let no_answer_of_it = error.cause == Cause::NotJson && error.http_status.is_some_and(|status| status < 500);
+    no_answer_of_it || classify(operation, error).class == ErrorClass::Permanent
 }

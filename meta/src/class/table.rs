@@ -26,6 +26,9 @@ const REPEATABLE: &[Operation] = &[
 const RATE: &[i64] =
     &[4, 17, 32, 341, 613, 80000, 80001, 80002, 80003, 80004, 80005, 80006, 80007, 80008, 80009, 80014];
 
+/// What Meta says of a token that is worth nothing any more (§8.2 row 4); other refusals lack a permission.
+pub const DEAD_TOKEN: &[i64] = &[190, 102, 104, 450, 452, 2500];
+
 /// The table. The first rule that applies decides.
 pub const RULES: &[Rule] = &[
     // --- nothing was written: safe to repeat, whatever it was (§8.2 row 1) ---
@@ -86,8 +89,7 @@ pub const RULES: &[Rule] = &[
     ANY.codes(&[190])
         .subcodes(&[492])
         .means(Reconnect, "Who connected the Page has lost the role on it; connect with one who has it."),
-    ANY.codes(&[190, 102, 104, 450, 452, 2500])
-        .means(Reconnect, "Meta no longer accepts the access; connect the account again."),
+    ANY.codes(DEAD_TOKEN).means(Reconnect, "Meta no longer accepts the access; connect the account again."),
     ANY.at(&[TokenRefresh])
         .codes(&[100])
         .kind("IGApiException")

@@ -51,7 +51,7 @@ pub async fn check(settings: &Settings, client: Option<&MetaClient>, db: &Db) ->
     let (opened, tokens) = open(vault, rows);
     found.extend(tokens);
     if let Some(client) = client {
-        found.extend(webhooks::check(client, &settings.domain.app_ids, &opened, WITHIN).await);
+        found.extend(webhooks::check(client, &opened, WITHIN).await);
     }
     found
 }

@@ -19,6 +19,8 @@ const AT_ONCE: usize = 16;
 enum Seen {
     On,
     Off,
+    /// Meta offers no such look.
+    NotTold,
     /// With what Meta's error means.
     Failed(Status, &'static str),
     /// The app of its login is not set.
@@ -30,13 +32,13 @@ fn is_asked(account: &Opened) -> bool {
     account.token.is_some() && matches!(account.row.status.as_str(), "active" | "over_plan" | "restricted")
 }
 
-pub async fn check(client: &MetaClient, app_ids: &[String], accounts: &[Opened], limit: Duration) -> Vec<Finding> {
+pub async fn check(client: &MetaClient, accounts: &[Opened], limit: Duration) -> Vec<Finding> {
     let asked: Vec<_> = accounts.iter().filter(|account| is_asked(account)).collect();
     if asked.is_empty() {
         return Vec::new();
     }
     let seen: Vec<(Uuid, Seen)> = stream::iter(&asked)
-        .map(|account| async { (account.row.id, ask(client, app_ids, account).await) })
+        .map(|account| async { (account.row.id, ask(client, account).await) })
         .buffer_unordered(AT_ONCE)
         .take_until(tokio::time::sleep(limit))
         .collect()
@@ -45,14 +47,13 @@ pub async fn check(client: &MetaClient, app_ids: &[String], accounts: &[Opened],
     told(&seen, late.collect())
 }
 
-async fn ask(client: &MetaClient, app_ids: &[String], account: &Opened) -> Seen {
+async fn ask(client: &MetaClient, account: &Opened) -> Seen {
     let (asset, login) = place_of(&account.row);
-    let (Some(app), Some(token)) = (client.app(login), &account.token) else { return Seen::NoApp };
-    // As the job that switches them on judges it.
-    let ours: Vec<&str> = app_ids.iter().map(String::as_str).chain([app.id.as_str()]).collect();
-    match client.is_subscribed(asset, token, &ours, Asset::ESSENTIAL).await {
-        Ok(true) => Seen::On,
-        Ok(false) => Seen::Off,
+    let (Some(_), Some(token)) = (client.app(login), &account.token) else { return Seen::NoApp };
+    match client.is_subscribed(asset, token, Asset::ESSENTIAL).await {
+        Ok(Some(true)) => Seen::On,
+        Ok(Some(false)) => Seen::Off,
+        Ok(None) => Seen::NotTold,
         Err(error) => {
             let classified = classify(Operation::ReadSubscription, &error);
             // What passes by itself is no fault of this set-up.
@@ -63,12 +64,13 @@ async fn ask(client: &MetaClient, app_ids: &[String], account: &Opened) -> Seen 
 }
 
 fn told(seen: &[(Uuid, Seen)], late: Vec<Uuid>) -> Vec<Finding> {
-    let (mut on, mut off, mut without) = (0, Vec::new(), Vec::new());
+    let (mut on, mut off, mut untold, mut without) = (0, Vec::new(), Vec::new(), Vec::new());
     let mut failed: BTreeMap<&str, (Status, Vec<Uuid>)> = BTreeMap::new();
     for (id, seen) in seen {
         match seen {
             Seen::On => on += 1,
             Seen::Off => off.push(*id),
+            Seen::NotTold => untold.push(*id),
             Seen::NoApp => without.push(*id),
             Seen::Failed(status, hint) => failed.entry(hint).or_insert((*status, Vec::new())).1.push(*id),
         }
@@ -88,6 +90,8 @@ fn told(seen: &[(Uuid, Seen)], late: Vec<Uuid>) -> Vec<Finding> {
     for (hint, (status, ids)) in failed {
         add(status, ids, &format!("Meta does not tell whether their webhooks are on: {hint}"));
     }
+    let word = "Meta does not list their webhooks; its word that they were switched on is all there is, so see that messages arrive";
+    add(Status::Warning, untold, word);
     let unset = "they cannot be asked about, for id or secret of their login's app are not set";
     add(Status::Warning, without, unset);
     add(Status::Warning, late, "there was no time to ask for them; they are first in turn at the next call");
@@ -116,12 +120,13 @@ mod tests {
             (id(4), Seen::Failed(Status::Warning, "passing")),
             (id(5), Seen::Failed(Status::Problem, "connect again")),
             (id(6), Seen::NoApp),
+            (id(8), Seen::NotTold),
         ];
         let mut report = Report::default();
         report.add(told(&seen, vec![id(7)]));
         let value = report.value();
         let counts: Vec<_> = value["checks"].as_array().unwrap().iter().map(|check| check["count"].as_u64()).collect();
-        assert_eq!(counts, [Some(1), Some(2), Some(1), Some(1), Some(1)], "{value}");
+        assert_eq!(counts, [Some(1), Some(2), Some(1), Some(1), Some(1), Some(1)], "{value}");
         assert_eq!(value["problems"], 2);
     }
 }
