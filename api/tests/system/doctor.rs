@@ -89,13 +89,6 @@ fn doctor(system: &System, more: &[(&str, &str)]) -> Told {
 async fn shop() -> (System, Account, Account) {
     let system = System::without_service(&[]).await;
     let (instagram, page) = (system.account("instagram").await, system.account("facebook").await);
-    // No worker runs here that would switch on all that a Page is to deliver.
-    let accounts = system.sandbox_says("/sandbox/accounts").await;
-    let made = accounts["items"].as_array().unwrap().iter().find(|one| one["id"] == page.id).unwrap();
-    let fields = [("subscribed_fields", meta::Asset::Page(&page.id).fields().join(","))];
-    let call = system.http.post(format!("{}/facebook-graph/v25.0/me/subscribed_apps", system.sandbox)).query(&fields);
-    let done = call.bearer_auth(made["accessToken"].as_str().unwrap()).send().await.unwrap();
-    assert_eq!(done.status(), 200, "{}", done.text().await.unwrap());
     (system, instagram, page)
 }
 

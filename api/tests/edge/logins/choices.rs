@@ -246,7 +246,6 @@ async fn of_fifty_choices_at_once_one_takes_effect() {
     }
     for round in 0..rounds() {
         let handle = logins.login(&mut ada, "facebook", json!({})).await;
-        let before = logins.jobs("accounts.save").await.len();
         // Ten different choices, five of each.
         let tries = (0..50).map(|n| {
             let (logins, ada, handle, page) = (&logins, &ada, &handle, &pages[n % 10]);
@@ -261,7 +260,6 @@ async fn of_fifty_choices_at_once_one_takes_effect() {
         for (_, answer) in answers.iter().filter(|(_, answer)| answer.status != 200) {
             assert_eq!((answer.status, answer.code()), (410, "connect_token_invalid"), "round {round}");
         }
-        assert!(logins.jobs("accounts.save").await.len() - before <= 50);
         let made = logins.world.get(&ada, "/api/meta/connections").await.body;
         let active: Vec<&Value> =
             made["items"].as_array().unwrap().iter().filter(|c| c["status"] == "active").collect();
