@@ -10,7 +10,8 @@ mod plan_fit;
 mod subscription;
 mod token;
 
-pub use auto_reply::{AutoReply, AutoReplyError, set_auto_reply};
+pub(crate) use auto_reply::too_long;
+pub use auto_reply::{AutoReply, AutoReplyError, Mode as ReplyMode, set_auto_reply};
 pub use create::{ConnectError, NewConnection, connect, create};
 pub(crate) use disconnect::let_go;
 pub use disconnect::{Disconnected, disconnect, sharing, wipe_token};

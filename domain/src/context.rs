@@ -5,6 +5,7 @@ use crate::clock::{Clock, Millis};
 use crate::db::Db;
 use crate::settings::Settings;
 use crate::vault::Vault;
+use meta::MediaClient;
 use meta::client::MetaClient;
 use std::sync::Arc;
 
@@ -19,6 +20,10 @@ pub struct Context {
     pub meta: Arc<MetaClient>,
     /// Tells the time.
     pub clock: Arc<dyn Clock>,
+    /// Reads the files that people send.
+    pub media: MediaClient,
+    /// Asks the chat model, where the operator has set one.
+    pub ai: Option<ai::Client>,
     /// What the operator chose.
     pub settings: Arc<Settings>,
 }

@@ -4,12 +4,15 @@
 pub mod api_keys;
 pub mod audit;
 pub mod clock;
+pub mod compose;
 pub mod connect;
 pub mod connections;
 pub mod context;
 pub mod db;
 pub mod id;
+pub mod idempotency;
 pub mod inbox;
+pub mod leads;
 pub mod notifications;
 pub mod organizations;
 pub mod outbound;
@@ -18,14 +21,18 @@ pub mod plans;
 pub mod removal;
 pub mod replies;
 pub mod rotation;
+pub mod scheduled;
 pub mod sessions;
 pub mod settings;
 pub mod sign_in;
+pub mod templates;
 #[cfg(test)]
 mod testing;
 pub mod usage;
 pub mod users;
+pub mod variables;
 pub mod vault;
+pub mod window;
 
 pub use context::Context;
 pub use id::OrganizationId;

@@ -3,14 +3,15 @@
 
 use crate::clock::Millis;
 use crate::id::new_id;
-use crate::inbox::threads::window_closes_at;
 use crate::inbox::{by_words, catch_up, lock, refresh};
 use crate::usage::Tally;
+use crate::window;
 use entities::message::Model as Message;
 use entities::{connection, contact, conversation, message};
 use meta::Route;
 use sea_orm::sea_query::Expr;
 use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, IntoActiveModel, QueryFilter};
+use serde_json::Value;
 use std::collections::BTreeSet;
 use uuid::Uuid;
 
@@ -23,8 +24,23 @@ pub struct Outgoing {
     pub connection: connection::Model,
     /// Meta's id of the recipient.
     pub recipient: String,
-    /// Until when Meta lets it be sent; `None` when the contact has never written.
-    pub window_closes_at: Option<Millis>,
+    /// When the contact wrote last; `None`: never.
+    pub last_inbound_at: Option<Millis>,
+}
+
+impl Outgoing {
+    /// Until when Meta lets it be sent at the longest; `None` when the contact has never written.
+    pub fn until(&self, human_agent: bool) -> Option<Millis> {
+        let span = if self.message.by_hand && human_agent { window::HUMAN_AGENT } else { window::WINDOW };
+        self.last_inbound_at.map(|at| at.saturating_add(span))
+    }
+
+    /// The file it consists of: type and address.
+    pub fn file(&self) -> Option<(String, String)> {
+        let all: Vec<Value> = serde_json::from_str(&self.message.attachments).ok()?;
+        let text = |name: &str| all.first()?.get(name)?.as_str().map(str::to_owned);
+        Some((text("type")?, text("url")?))
+    }
 }
 
 /// Which of Meta's APIs speaks for a connection.
@@ -43,8 +59,19 @@ pub async fn load(db: &impl ConnectionTrait, message_id: Uuid) -> Result<Option<
     let conversation = conversation::Entity::find_by_id(message.conversation_id).one(db).await?;
     let (Some(connection), Some(conversation)) = (connection, conversation) else { return Ok(None) };
     let Some(contact) = contact::Entity::find_by_id(conversation.contact_id).one(db).await? else { return Ok(None) };
-    let window_closes_at = window_closes_at(&conversation);
-    Ok(Some(Outgoing { message, connection, recipient: contact.external_id, window_closes_at }))
+    let last_inbound_at = conversation.last_inbound_at;
+    Ok(Some(Outgoing { message, connection, recipient: contact.external_id, last_inbound_at }))
+}
+
+/// Whether the part before this one was not sent, and will not be: then this one would make no sense.
+pub async fn earlier_part_failed(db: &impl ConnectionTrait, message: &message::Model) -> Result<bool, DbErr> {
+    let Some(group) = message.group_id.filter(|_| message.part > 0) else { return Ok(false) };
+    let before = message::Entity::find()
+        .filter(message::Column::GroupId.eq(group))
+        .filter(message::Column::Part.eq(message.part - 1))
+        .one(db)
+        .await?;
+    Ok(before.is_some_and(|part| part.status.as_deref() == Some("failed")))
 }
 
 /// What a shop reads beside a message whose outcome nobody knows.

@@ -30,6 +30,16 @@ pub enum PlanRefusal {
         /// The smallest plan that allows it.
         needed: Option<String>,
     },
+    /// The plan lacks a feature.
+    #[error("{} plan required: the {current} plan does not include {what}.", needed.as_deref().unwrap_or("Another"))]
+    FeatureRequired {
+        /// The present plan's name.
+        current: String,
+        /// What was asked for.
+        what: &'static str,
+        /// The smallest plan that has it.
+        needed: Option<String>,
+    },
     /// Every place is taken.
     #[error("The {current} plan allows {allowed} connected account(s) and all are in use.{}", upgrade(needed.as_deref()))]
     PlanLimit {
@@ -41,6 +51,9 @@ pub enum PlanRefusal {
         needed: Option<String>,
     },
 }
+
+/// What the feature is for.
+const MESSAGING: &str = "writing by hand, templates, scheduled messages and leads on Instagram";
 
 fn upgrade(needed: Option<&str>) -> String {
     needed.map(|plan| format!(" The {plan} plan allows more.")).unwrap_or_default()
@@ -58,6 +71,19 @@ impl Entitled {
     /// Refuses when nothing is paid.
     pub fn require_active(&self) -> Result<(), PlanRefusal> {
         if self.organization.subscription == "active" { Ok(()) } else { Err(PlanRefusal::SubscriptionInactive) }
+    }
+
+    /// Refuses what people do by hand on Instagram when the plan lacks it; Facebook needs no feature for it.
+    pub async fn require_messaging(
+        &self,
+        db: &impl ConnectionTrait,
+        platform: &str,
+    ) -> Result<Result<(), PlanRefusal>, DbErr> {
+        if platform != "instagram" || self.plan.instagram_messaging {
+            return Ok(Ok(()));
+        }
+        let needed = smallest(db, |plan| plan.instagram_messaging).await?;
+        Ok(Err(PlanRefusal::FeatureRequired { current: self.plan.name.clone(), what: MESSAGING, needed }))
     }
 }
 

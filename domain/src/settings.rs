@@ -38,6 +38,10 @@ pub struct Settings {
     pub redirect_instagram_uri: String,
     /// Tokens that end within this time are refreshed.
     pub refresh_ahead: Millis,
+    /// The app has Meta's Human Agent feature: a person may answer for seven days.
+    pub human_agent: bool,
+    /// Small copies of pictures are kept.
+    pub media_previews: bool,
     /// Sends notifications by mail; `None`: they are shown in the page only.
     pub mail: Option<Mail>,
 }
@@ -56,6 +60,8 @@ impl Default for Settings {
             redirect_uri: "http://127.0.0.1:8080/api/meta/callback".to_owned(),
             redirect_instagram_uri: "http://127.0.0.1:8080/api/meta/instagram/callback".to_owned(),
             refresh_ahead: 7 * DAY,
+            human_agent: false,
+            media_previews: true,
             mail: None,
         }
     }

@@ -28,6 +28,9 @@ pub fn a_contact() -> contact::Model {
         external_id: "900000000000001".to_owned(),
         name: None,
         username: None,
+        picture_url: None,
+        profile_state: None,
+        profile_at: None,
         created_at: 0,
     }
 }

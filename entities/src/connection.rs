@@ -65,6 +65,10 @@ pub struct Model {
     pub status_before: Option<String>,
     /// An address of Meta that expires.
     pub picture_url: Option<String>,
+    /// Minutes for which a person's answer silences the automatic reply; `None`: an hour.
+    pub auto_reply_pause: Option<i32>,
+    /// Until when its conversations were read back from Meta.
+    pub reconciled_at: Option<i64>,
 }
 
 /// No relation is declared: queries name what they join.

@@ -3,7 +3,7 @@
 use sea_orm::entity::prelude::*;
 
 /// A row of `contacts`.
-#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[derive(Clone, Debug, PartialEq, Eq, Default, DeriveEntityModel)]
 #[sea_orm(table_name = "contacts")]
 pub struct Model {
     /// Internal.
@@ -19,6 +19,12 @@ pub struct Model {
     pub name: Option<String>,
     /// Without `@`.
     pub username: Option<String>,
+    /// An address of Meta that expires.
+    pub picture_url: Option<String>,
+    /// `known` or `refused`, once Meta was asked.
+    pub profile_state: Option<String>,
+    /// When it was asked last.
+    pub profile_at: Option<i64>,
     /// Milliseconds since 1970 UTC.
     pub created_at: i64,
 }

@@ -1,6 +1,7 @@
 //! The tables, one file each, as sea-orm entities. No logic lives here: rules are in `domain`, the ledger in `jobs`.
 
 pub mod api_key;
+pub mod attachment;
 pub mod audit_entry;
 pub mod connect_flow;
 pub mod connection;
@@ -9,8 +10,10 @@ pub mod conversation;
 pub mod delivery;
 pub mod delivery_event;
 pub mod hold;
+pub mod idempotency_key;
 pub mod job;
 pub mod job_attempt;
+pub mod lead;
 pub mod message;
 pub mod message_mark;
 pub mod meta_callback;
@@ -20,8 +23,10 @@ pub mod plan;
 pub mod plan_slot;
 pub mod queue;
 pub mod schedule;
+pub mod scheduled_message;
 pub mod session;
 pub mod sign_in_failure;
+pub mod template;
 pub mod tombstone;
 pub mod usage_counter;
 pub mod user;

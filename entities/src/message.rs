@@ -3,7 +3,7 @@
 use sea_orm::entity::prelude::*;
 
 /// A row of `messages`.
-#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[derive(Clone, Debug, PartialEq, Eq, Default, DeriveEntityModel)]
 #[sea_orm(table_name = "messages")]
 pub struct Model {
     /// `msg_…`
@@ -57,6 +57,18 @@ pub struct Model {
     pub deleted_at: Option<i64>,
     /// When we stored it.
     pub created_at: i64,
+    /// The person of the shop who wrote it.
+    pub author_id: Option<Uuid>,
+    /// Typed by a person and sent at once.
+    pub by_hand: bool,
+    /// The first part of a text that was sent in several.
+    pub group_id: Option<Uuid>,
+    /// From 0.
+    pub part: i32,
+    /// Whose words it has.
+    pub template_id: Option<Uuid>,
+    /// Read back from Meta after an outage.
+    pub reconciled: bool,
 }
 
 /// No relation is declared: queries name what they join.

@@ -9,6 +9,7 @@ pub mod app;
 pub mod class;
 pub mod client;
 pub mod error;
+pub mod media;
 pub mod messaging;
 pub mod oauth;
 pub mod signature;
@@ -16,12 +17,16 @@ pub mod signed_request;
 pub mod usage;
 pub mod webhook;
 
-pub use accounts::{Asset, InstagramAccount, LinkedInstagram, Page};
+pub use accounts::{Asset, Cursor, InstagramAccount, LinkedInstagram, Page};
 pub use app::{AppIdentity, AppSubscription, Probe, VersionEnd, version_end};
 pub use class::{Classified, DEAD_TOKEN, ErrorClass, Operation, classify, is_not_offered};
 pub use client::{MetaClient, Settings, SettingsError, Timeouts};
 pub use error::{Cause, GraphError};
-pub use messaging::{Content, ConversationMessage, Route, SendError, SendRequest, Sent, Tag, TextLimit, text_limit};
+pub use media::{Media, MediaClient, MediaError};
+pub use messaging::{
+    Content, ConversationMessage, ListedConversation, Profile, Route, SendError, SendRequest, Sent, Tag, TextLimit,
+    text_limit,
+};
 pub use oauth::{App, Asks, CodeToken, Login, LongLivedToken, clean_code};
 pub use signature::{AppSecrets, SignatureError, appsecret_proof};
 pub use signed_request::{SignedRequest, SignedRequestError};

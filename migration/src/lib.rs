@@ -14,6 +14,7 @@ mod m0005_jobs;
 mod m0006_operations;
 mod m0007_many_processes;
 mod m0008_connecting;
+mod m0009_working_inbox;
 
 /// Applies and reverts the changes in order.
 pub struct Migrator;
@@ -30,6 +31,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0006_operations::Migration),
             Box::new(m0007_many_processes::Migration),
             Box::new(m0008_connecting::Migration),
+            Box::new(m0009_working_inbox::Migration),
         ]
     }
 }

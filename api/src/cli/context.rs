@@ -6,9 +6,14 @@ use anyhow::Context as _;
 use domain::Context;
 use domain::clock::{Clock, SystemClock};
 use domain::db::Db;
+use meta::MediaClient;
 use meta::client::MetaClient;
 use secrecy::ExposeSecret as _;
 use std::sync::Arc;
+use std::time::Duration;
+
+/// For one file.
+const MEDIA_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// What is left of the settings once the context has its part.
 pub struct Made {
@@ -59,6 +64,9 @@ pub async fn make(settings: Settings) -> anyhow::Result<Made> {
         vault: Arc::new(vault),
         meta: Arc::new(meta),
         clock: clock(),
+        media: MediaClient::new(settings.media_hosts, MEDIA_TIMEOUT)
+            .context("the client for files could not be made")?,
+        ai: settings.ai,
         settings: Arc::new(settings.domain),
     };
     let edge = Edge {

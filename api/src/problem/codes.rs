@@ -80,6 +80,26 @@ pub enum Code {
     UnknownAccount,
     /// A signed request of Meta that is not one.
     InvalidSignedRequest,
+    /// Meta does not let a message be sent now.
+    WindowClosed,
+    /// The account cannot send.
+    ConnectionUnavailable,
+    /// Only what has failed can be sent again.
+    NotFailed,
+    /// It does not wait any more.
+    AlreadyOver,
+    /// Another one has the name.
+    NameTaken,
+    /// An automatic reply uses it.
+    TemplateInUse,
+    /// The conversation has a lead.
+    LeadExists,
+    /// There are as many as there may be.
+    LimitReached,
+    /// The key named another request.
+    IdempotencyKeyReused,
+    /// Longer than Meta takes, even in parts.
+    TextTooLong,
     /// A template that does not exist.
     UnknownTemplate,
     /// No AI model is configured.
@@ -283,6 +303,40 @@ impl Code {
             400,
             "Bad signature",
             "The signed request is missing, malformed or not signed with the app's secret.",
+        ),
+        (
+            Self::WindowClosed,
+            "window_closed",
+            409,
+            "Too late to answer",
+            "More than 24 hours have passed since the customer's last message.",
+        ),
+        (
+            Self::ConnectionUnavailable,
+            "connection_unavailable",
+            409,
+            "Account cannot send",
+            "This account cannot send at the moment.",
+        ),
+        (Self::NotFailed, "not_failed", 409, "Not failed", "Only a message that has failed can be sent again."),
+        (Self::AlreadyOver, "already_over", 409, "Too late", "This message does not wait any more."),
+        (Self::NameTaken, "name_taken", 409, "Name taken", "Another template has this name."),
+        (Self::TemplateInUse, "template_in_use", 409, "In use", "An automatic reply uses this template."),
+        (Self::LeadExists, "lead_exists", 409, "A lead already", "This conversation is a lead already."),
+        (Self::LimitReached, "limit_reached", 409, "Too many", "There are as many of these as there may be."),
+        (
+            Self::IdempotencyKeyReused,
+            "idempotency_key_reused",
+            422,
+            "Key used before",
+            "This Idempotency-Key was used for another request.",
+        ),
+        (
+            Self::TextTooLong,
+            "text_too_long",
+            422,
+            "Too long",
+            "The text is too long to be sent, even in several messages.",
         ),
         (Self::UnknownTemplate, "unknown_template", 422, "Unknown template", "There is no such template."),
         (

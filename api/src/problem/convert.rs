@@ -4,14 +4,18 @@
 use super::{Code, Problem};
 use crate::cursor::LIMIT_FORM;
 use domain::api_keys::ApiKeyError;
+use domain::compose::ComposeError;
 use domain::connect::{FlowError, StateError};
 use domain::connections::AutoReplyError;
 use domain::db::is_unavailable;
+use domain::leads::LeadError;
 use domain::organizations::OrganizationError;
 use domain::password::PasswordError;
 use domain::plans::PlanRefusal;
+use domain::scheduled::ScheduleError;
 use domain::sessions::SessionError;
 use domain::sign_in::SignInError;
+use domain::templates::TemplateError;
 use domain::users::UserError;
 use poem::error::{MethodNotAllowedError, NotFoundError, ReadBodyError};
 use poem_openapi::error::{
@@ -36,6 +40,9 @@ impl From<PlanRefusal> for Problem {
             PlanRefusal::SubscriptionInactive => Self::with(Code::SubscriptionInactive, detail),
             PlanRefusal::PlanRequired { needed, .. } => Self::with(Code::PlanRequired, detail).required_plan(needed),
             PlanRefusal::PlanLimit { needed, .. } => Self::with(Code::PlanLimit, detail).required_plan(needed),
+            PlanRefusal::FeatureRequired { needed, .. } => {
+                Self::with(Code::FeatureRequired, detail).required_plan(needed)
+            }
         }
     }
 }
@@ -123,10 +130,76 @@ impl From<AutoReplyError> for Problem {
         match error {
             AutoReplyError::Unknown => Self::new(Code::NotFound),
             AutoReplyError::Feature { needed, .. } => Self::with(Code::FeatureRequired, detail).required_plan(needed),
-            AutoReplyError::NoText | AutoReplyError::Characters | AutoReplyError::TooLong(_) => {
+            AutoReplyError::UnknownTemplate => Self::new(Code::UnknownTemplate),
+            AutoReplyError::NoModel => Self::new(Code::AiNotConfigured),
+            AutoReplyError::NoText
+            | AutoReplyError::TwoTexts
+            | AutoReplyError::Characters
+            | AutoReplyError::Variable { .. }
+            | AutoReplyError::TooLong(_)
+            | AutoReplyError::Instructions
+            | AutoReplyError::Pause => Self::with(Code::InvalidRequest, detail),
+            AutoReplyError::Db(error) => error.into(),
+        }
+    }
+}
+
+impl From<ComposeError> for Problem {
+    fn from(error: ComposeError) -> Self {
+        let detail = error.to_string();
+        match error {
+            ComposeError::NotFound => Self::new(Code::NotFound),
+            ComposeError::UnknownTemplate => Self::new(Code::UnknownTemplate),
+            ComposeError::Plan(refusal) => refusal.into(),
+            ComposeError::Unavailable(_) => Self::with(Code::ConnectionUnavailable, detail),
+            ComposeError::WindowClosed(_) => Self::with(Code::WindowClosed, detail),
+            ComposeError::TooLong => Self::with(Code::TextTooLong, detail),
+            ComposeError::NotFailed(_) => Self::with(Code::NotFailed, detail),
+            ComposeError::Empty | ComposeError::Characters | ComposeError::Address => {
                 Self::with(Code::InvalidRequest, detail)
             }
-            AutoReplyError::Db(error) => error.into(),
+            ComposeError::Db(error) => error.into(),
+        }
+    }
+}
+
+impl From<TemplateError> for Problem {
+    fn from(error: TemplateError) -> Self {
+        let detail = error.to_string();
+        match error {
+            TemplateError::NotFound => Self::new(Code::NotFound),
+            TemplateError::NameTaken => Self::with(Code::NameTaken, detail),
+            TemplateError::InUse(_) => Self::with(Code::TemplateInUse, detail),
+            TemplateError::TooMany => Self::with(Code::LimitReached, detail),
+            TemplateError::Invalid(_) => Self::with(Code::InvalidRequest, detail),
+            TemplateError::Db(error) => error.into(),
+        }
+    }
+}
+
+impl From<ScheduleError> for Problem {
+    fn from(error: ScheduleError) -> Self {
+        let detail = error.to_string();
+        match error {
+            ScheduleError::Compose(error) => error.into(),
+            ScheduleError::NotFound => Self::new(Code::NotFound),
+            ScheduleError::Over(_) => Self::with(Code::AlreadyOver, detail),
+            ScheduleError::TooMany => Self::with(Code::LimitReached, detail),
+            ScheduleError::Time(_) => Self::with(Code::InvalidRequest, detail),
+            ScheduleError::Db(error) => error.into(),
+        }
+    }
+}
+
+impl From<LeadError> for Problem {
+    fn from(error: LeadError) -> Self {
+        let detail = error.to_string();
+        match error {
+            LeadError::Conversation(error) => error.into(),
+            LeadError::NotFound => Self::new(Code::NotFound),
+            LeadError::Exists(_) => Self::with(Code::LeadExists, detail),
+            LeadError::Invalid(_) => Self::with(Code::InvalidRequest, detail),
+            LeadError::Db(error) => error.into(),
         }
     }
 }

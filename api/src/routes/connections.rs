@@ -161,10 +161,10 @@ fn parse(id: &str) -> Result<Uuid, Problem> {
 
 fn wanted(change: AutoReplyChange) -> Result<AutoReply, Problem> {
     match change.mode {
-        AutoReplyMode::Off => Ok(AutoReply::Off),
+        AutoReplyMode::Off => Ok(AutoReply::off()),
         AutoReplyMode::Ai => Err(Problem::new(Code::AiNotConfigured)),
         AutoReplyMode::Template if change.template_id.is_some() => Err(Problem::new(Code::UnknownTemplate)),
-        AutoReplyMode::Template => Ok(AutoReply::Template(change.text.unwrap_or_default())),
+        AutoReplyMode::Template => Ok(AutoReply::text(change.text.unwrap_or_default())),
     }
 }
 

@@ -10,6 +10,7 @@ use domain::api_keys::Scope;
 use domain::clock::rfc3339;
 use domain::id::IdKind;
 use domain::inbox::threads::{self, Thread};
+use domain::window;
 use entities::conversation;
 use poem::web::Data;
 use poem_openapi::param::{Path, Query};
@@ -162,7 +163,7 @@ fn shown(thread: Thread) -> Conversation {
         last_message: last_message.map(messages::shown),
         last_inbound_at: row.last_inbound_at.map(rfc3339),
         unread_count: row.unread_count,
-        window_closes_at: threads::window_closes_at(&row).map(rfc3339),
+        window_closes_at: window::closes_at(&row).map(rfc3339),
         lead_source: lead_source(&row).map(Any),
     }
 }

@@ -1,6 +1,7 @@
 //! The operator's settings, read from the table's sources and checked as a whole: a program that starts has valid settings,
 //! and one that does not says everything that is wrong in one go.
 
+mod inbox;
 pub mod problem;
 pub mod source;
 pub mod table;
@@ -48,6 +49,10 @@ pub struct Settings {
     pub domain: domain::settings::Settings,
     /// How to speak to Meta.
     pub meta: meta::client::Settings,
+    /// The chat model, where one is set.
+    pub ai: Option<ai::Client>,
+    /// Further `host:port` that files are read from.
+    pub media_hosts: Vec<String>,
     /// Seals tokens; empty where the command does not need it.
     pub vault: Option<Vault>,
     /// Authenticates list cursors; follows the first encryption key, so every process has the same.
@@ -99,6 +104,8 @@ impl Settings {
             domain: domain_settings(source, &public_url, need, p),
             public_url,
             meta: meta_settings(source, p),
+            ai: inbox::ai(source, p),
+            media_hosts: inbox::media_hosts(source, p),
             vault,
             cursor_key,
             ledger: ledger(source, p),
@@ -109,6 +116,8 @@ impl Settings {
         };
         one_of(source, "INSTAGRAM_LOGIN", &["instagram", "facebook"], p);
         one_of(source, "LOG_FORMAT", &["pretty", "json"], p);
+        one_of(source, "HUMAN_AGENT", &["on", "off"], p);
+        one_of(source, "MEDIA_PREVIEWS", &["on", "off"], p);
         settings
     }
 
@@ -209,6 +218,8 @@ fn domain_settings(source: &Source, public_url: &str, need: Need, p: &mut Proble
         redirect_uri: redirect_uri(source, "META_REDIRECT_URI", public_url, p),
         redirect_instagram_uri: redirect_uri(source, "META_REDIRECT_INSTAGRAM_URI", public_url, p),
         refresh_ahead: refresh_ahead(source, p),
+        human_agent: source.get("HUMAN_AGENT") == Some("on"),
+        media_previews: source.get("MEDIA_PREVIEWS") == Some("on"),
         mail: mail(source, p),
     }
 }

@@ -85,6 +85,29 @@ pub const SETTINGS: &[Setting] = &[
     ),
     plain("SIGNUP_PLAN", "starter", "Plan of organizations that register themselves; closed turns registration off"),
     plain("REFRESH_AHEAD", "7d", "Tokens that end within this time are refreshed by the daily run"),
+    plain(
+        "AI_BASE_URL",
+        "",
+        "Where an OpenAI-compatible interface is, such as https://api.example.com/v1; without it replies are templates only",
+    ),
+    secret("AI_API_KEY", "Sent to it as a bearer token; local models need none"),
+    plain("AI_MODEL", "", "Name of the model that writes automatic replies"),
+    plain("AI_TIMEOUT", "20s", "How long the model may take; then the account's own text is sent"),
+    plain(
+        "HUMAN_AGENT",
+        "off",
+        "on when Meta has granted the app its Human Agent feature: what a person types may then be sent for seven days",
+    ),
+    plain(
+        "MEDIA_PREVIEWS",
+        "on",
+        "on keeps a small copy of pictures that customers send until they are unsent or deleted; off keeps the links only",
+    ),
+    plain(
+        "MEDIA_HOSTS",
+        "",
+        "Further host:port, separated by commas, that files may be read from; for a local Meta only, leave it empty otherwise",
+    ),
     secret(
         "SMTP_URL",
         "Mail server that sends notifications to owners: smtps://user:password@host:465, or smtp://host:25; without it they \

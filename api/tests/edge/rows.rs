@@ -43,6 +43,7 @@ pub async fn talk(world: &World, connection: &connection::Model, person: &str, a
         name: Some("Ada".to_owned()),
         username: None,
         created_at: at,
+        ..contact::Model::default()
     };
     contact::Entity::insert(contact::ActiveModel::from(contact.clone())).exec_without_returning(db).await.unwrap();
     let (asked, replied) = (new_id(at), new_id(at));
@@ -98,6 +99,7 @@ fn inbound(conversation: &conversation::Model, id: Uuid, at: i64) -> message::Mo
         edits: 0,
         deleted_at: None,
         created_at: at,
+        ..message::Model::default()
     }
 }
 

@@ -101,6 +101,8 @@ impl World {
             vault: Arc::new(Vault::new(vec![VaultKey::new("k1", [7; 32]).unwrap()]).unwrap()),
             meta: Arc::new(MetaClient::new(like.meta).unwrap()),
             clock: clock.clone(),
+            media: meta::MediaClient::new(Vec::new(), Duration::from_secs(2)).unwrap(),
+            ai: None,
             settings: Arc::new(settings),
         };
         let ledger_settings = LedgerSettings {

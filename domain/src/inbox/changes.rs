@@ -1,6 +1,7 @@
 //! Events that change what is there: reactions, edits, unsends, deliveries and reads. One that speaks of a message we have
 //! not seen leaves a mark, and the message respects it when it comes.
 
+use super::attachments;
 use super::store::SKEW;
 use crate::clock::Millis;
 use entities::{conversation, message, message_mark};
@@ -158,6 +159,9 @@ async fn on_message(
     mark.change(&mut row);
     let id = row.id;
     write_changed(db, row).await?;
+    if matches!(mark, Mark::Deleted { .. }) {
+        attachments::remove(db, id).await?;
+    }
     Ok(Some(id))
 }
 

@@ -1,7 +1,10 @@
 //! The inbox: what contacts and shops wrote to each other. Storage is commutative: any order of arrival, and any number of
 //! redeliveries, gives the same rows. Storing and reading have a file each.
 
+pub mod attachments;
+pub mod backfill;
 mod changes;
+pub mod contacts;
 mod echo;
 pub(crate) mod lock;
 mod people;

@@ -1,6 +1,7 @@
 //! Contacts and their conversations, made on first sight: one contact per account and person, one conversation per contact.
 //! Both unique keys make a race of two first messages harmless.
 
+use super::contacts;
 use crate::clock::Millis;
 use crate::id::new_id;
 use entities::{connection, contact, conversation};
@@ -15,13 +16,22 @@ pub type Person = (Uuid, String);
 /// Rows of one statement, well under SQLite's limit of 32,766 bound values.
 const CHUNK: usize = 500;
 
+/// A person's conversation.
+#[derive(Clone, Debug)]
+pub struct Known {
+    /// With them.
+    pub conversation: conversation::Model,
+    /// The contact, where it is time to ask Meta who it is.
+    pub stranger: Option<Uuid>,
+}
+
 /// The conversation of each person, made where it did not exist.
 pub async fn conversations(
     db: &impl ConnectionTrait,
     people: &BTreeMap<Person, &connection::Model>,
     now: Millis,
-) -> Result<HashMap<Person, conversation::Model>, DbErr> {
-    let mut found = look_up(db, people).await?;
+) -> Result<HashMap<Person, Known>, DbErr> {
+    let mut found = look_up(db, people, now).await?;
     let missing: BTreeMap<_, _> = people.iter().filter(|(person, _)| !found.contains_key(*person)).collect();
     if missing.is_empty() {
         return Ok(found);
@@ -29,31 +39,34 @@ pub async fn conversations(
     insert_contacts(db, &missing, now).await?;
     insert_conversations(db, &missing, now).await?;
     let missing = missing.into_iter().map(|(person, connection)| (person.clone(), *connection)).collect();
-    found.extend(look_up(db, &missing).await?);
+    found.extend(look_up(db, &missing, now).await?);
     Ok(found)
 }
 
 async fn look_up(
     db: &impl ConnectionTrait,
     people: &BTreeMap<Person, &connection::Model>,
-) -> Result<HashMap<Person, conversation::Model>, DbErr> {
+    now: Millis,
+) -> Result<HashMap<Person, Known>, DbErr> {
     let contacts = contacts_of(db, people.keys()).await?;
-    let ids: Vec<Uuid> = contacts.values().copied().collect();
+    let ids: Vec<Uuid> = contacts.values().map(|contact| contact.id).collect();
     let mut by_contact = HashMap::with_capacity(ids.len());
     for chunk in ids.chunks(CHUNK) {
         let query = conversation::Entity::find().filter(conversation::Column::ContactId.is_in(chunk.iter().copied()));
         by_contact.extend(query.all(db).await?.into_iter().map(|row| (row.contact_id, row)));
     }
-    Ok(contacts
-        .into_iter()
-        .filter_map(|(person, contact)| by_contact.remove(&contact).map(|conversation| (person, conversation)))
-        .collect())
+    let known = |(person, contact): (Person, contact::Model)| {
+        let conversation = by_contact.remove(&contact.id)?;
+        let stranger = contacts::is_stale(&contact, now).then_some(contact.id);
+        Some((person, Known { conversation, stranger }))
+    };
+    Ok(contacts.into_iter().filter_map(known).collect())
 }
 
 async fn contacts_of<'a>(
     db: &impl ConnectionTrait,
     people: impl Iterator<Item = &'a Person>,
-) -> Result<HashMap<Person, Uuid>, DbErr> {
+) -> Result<HashMap<Person, contact::Model>, DbErr> {
     let mut by_connection: BTreeMap<Uuid, BTreeSet<&str>> = BTreeMap::new();
     for (connection, external_id) in people {
         by_connection.entry(*connection).or_default().insert(external_id);
@@ -67,7 +80,7 @@ async fn contacts_of<'a>(
                 .filter(contact::Column::ExternalId.is_in(chunk.iter().copied()))
                 .all(db)
                 .await?;
-            contacts.extend(rows.into_iter().map(|row| ((connection, row.external_id), row.id)));
+            contacts.extend(rows.into_iter().map(|row| ((connection, row.external_id.clone()), row)));
         }
     }
     Ok(contacts)
@@ -87,6 +100,9 @@ async fn insert_contacts(
             external_id: Set(external_id.clone()),
             name: Set(None),
             username: Set(None),
+            picture_url: Set(None),
+            profile_state: Set(None),
+            profile_at: Set(None),
             created_at: Set(now),
         })
         .collect();
@@ -112,7 +128,7 @@ async fn insert_conversations(
                 id: Set(new_id(now)),
                 organization_id: Set(connection.organization_id),
                 connection_id: Set(connection.id),
-                contact_id: Set(*contacts.get(*person)?),
+                contact_id: Set(contacts.get(*person)?.id),
                 last_message_id: Set(None),
                 // Hidden from the inbox until it has a message.
                 last_activity_at: Set(0),

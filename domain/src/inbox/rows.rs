@@ -45,6 +45,12 @@ pub fn message_row(routed: &Routed<'_>, conversation_id: Uuid) -> Option<message
         edits: 0,
         deleted_at: None,
         created_at: received_at,
+        author_id: None,
+        by_hand: false,
+        group_id: None,
+        part: 0,
+        template_id: None,
+        reconciled: false,
     };
     match &event.body {
         EventBody::Message(message) => {

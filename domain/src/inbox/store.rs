@@ -104,13 +104,26 @@ enum Plan {
     LeadSource(Person),
 }
 
-/// Stores the events; the answer has one entry for each, in their order.
+/// What was stored.
+#[derive(Debug)]
+pub struct Stored {
+    /// One for each event, in their order.
+    pub recorded: Vec<Recorded>,
+    /// Contacts who have written and whom nobody knows, with their accounts.
+    pub strangers: BTreeMap<Uuid, Uuid>,
+    /// New messages with files that have an address, with their accounts.
+    pub with_files: Vec<(Uuid, Uuid)>,
+    /// Conversations in which something changed.
+    pub changed: BTreeSet<Uuid>,
+}
+
+/// Stores the events.
 pub async fn store(
     db: &impl ConnectionTrait,
     settings: &Settings,
     events: &[Routed<'_>],
     now: Millis,
-) -> Result<Vec<Recorded>, DbErr> {
+) -> Result<Stored, DbErr> {
     let plans: Vec<Plan> = events.iter().map(plan).collect();
     let mut wanted: BTreeMap<Person, &connection::Model> = BTreeMap::new();
     for (plan, routed) in plans.iter().zip(events) {
@@ -119,20 +132,27 @@ pub async fn store(
         }
     }
     let conversations = people::conversations(db, &wanted, now).await?;
-    lock::conversations(db, &conversations.values().map(|conversation| conversation.id).collect()).await?;
+    lock::conversations(db, &conversations.values().map(|known| known.conversation.id).collect()).await?;
     let conversation_of = |person: &Person| {
         // Both inserts ignore conflicts, so the row is there unless it was deleted under us.
-        conversations.get(person).ok_or_else(|| DbErr::RecordNotFound("a conversation vanished".to_owned()))
+        let found = conversations.get(person).map(|known| &known.conversation);
+        found.ok_or_else(|| DbErr::RecordNotFound("a conversation vanished".to_owned()))
     };
 
     let mut recorded: Vec<Option<Recorded>> = Vec::new();
     recorded.resize_with(events.len(), || None);
     let (mut new_rows, mut tally) = (NewRows::default(), Tally::default());
     let mut touched = BTreeSet::new();
+    let (mut strangers, mut changed) = (BTreeMap::new(), BTreeSet::new());
     for (at, (plan, routed)) in plans.into_iter().zip(events).enumerate() {
         match plan {
             Plan::Record(done) => recorded[at] = Some(done),
-            Plan::Message(person) => new_rows.add(at, routed, conversation_of(&person)?),
+            Plan::Message(person) => {
+                new_rows.add(at, routed, conversation_of(&person)?);
+                if let Some(stranger) = conversations.get(&person).and_then(|known| known.stranger) {
+                    strangers.insert(stranger, routed.connection.id);
+                }
+            }
             Plan::Echo(person) => {
                 let conversation = conversation_of(&person)?;
                 let merged = echo::merge(db, settings, routed, conversation.id, &mut tally).await?;
@@ -143,6 +163,7 @@ pub async fn store(
                         recorded[at] = Some(Recorded { message_id: Some(id), ..known });
                     }
                     Merge::Ours(id) => {
+                        changed.insert(conversation.id);
                         let merged = Recorded::plain(Outcome::MergedEcho, "an echo of a message we sent");
                         recorded[at] = Some(Recorded { message_id: Some(id), ..merged });
                     }
@@ -150,6 +171,7 @@ pub async fn store(
             }
             Plan::Change(person) => {
                 let conversation = conversation_of(&person)?;
+                changed.insert(conversation.id);
                 // What stands earlier in this batch must be there to be changed.
                 new_rows.write(db, &mut recorded, &mut touched).await?;
                 let message_id =
@@ -158,6 +180,7 @@ pub async fn store(
             }
             Plan::LeadSource(person) => {
                 let conversation = conversation_of(&person)?;
+                changed.insert(conversation.id);
                 if let EventBody::Referral(referral) = &routed.event.body {
                     summary::lead_source(db, conversation.id, &rows::lead_source(referral), routed.at()).await?;
                 }
@@ -172,7 +195,10 @@ pub async fn store(
     }
     tally.write(db, now).await?;
     summary::webhook_seen(db, events.iter().map(|routed| routed.connection.id), now).await?;
-    Ok(recorded.into_iter().map(|done| done.unwrap_or_else(|| Recorded::plain(Outcome::Failed, "internal"))).collect())
+    changed.append(&mut touched);
+    let or_failed = |done: Option<Recorded>| done.unwrap_or_else(|| Recorded::plain(Outcome::Failed, "internal"));
+    let recorded = recorded.into_iter().map(or_failed).collect();
+    Ok(Stored { recorded, strangers, with_files: new_rows.with_files, changed })
 }
 
 /// Messages to be written together, and what was written.
@@ -181,6 +207,8 @@ struct NewRows {
     waiting: Vec<(usize, message::Model, bool)>,
     /// New messages of contacts by organization, for the usage counters.
     received: BTreeMap<Uuid, i64>,
+    /// New messages with files.
+    with_files: Vec<(Uuid, Uuid)>,
 }
 
 impl NewRows {
@@ -226,6 +254,9 @@ impl NewRows {
                 continue;
             }
             touched.insert(row.conversation_id);
+            if row.attachments.contains("\"url\":\"") {
+                self.with_files.push((row.id, row.connection_id));
+            }
             let inbound = row.direction == "inbound";
             if inbound {
                 *self.received.entry(row.organization_id).or_default() += 1;

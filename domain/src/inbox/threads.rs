@@ -1,7 +1,7 @@
 //! Reading the inbox: conversations, newest first, and the messages of one. Every function takes the organization, so that
 //! a foreign conversation cannot be told from one that does not exist.
 
-use crate::clock::{HOUR, Millis};
+use crate::clock::Millis;
 use crate::db::Tx;
 use crate::id::OrganizationId;
 use entities::{connection, contact, conversation, message};
@@ -11,9 +11,6 @@ use sea_orm::{
 };
 use std::collections::HashMap;
 use uuid::Uuid;
-
-/// Meta lets a business answer for this long after the contact's last message.
-pub const WINDOW: Millis = 24 * HOUR;
 
 /// A conversation with what a list of them shows.
 #[derive(Clone, Debug)]
@@ -37,11 +34,6 @@ pub struct Shown {
     pub status: Option<String>,
     /// The message it answers or quotes, where we have it.
     pub in_reply_to: Option<Uuid>,
-}
-
-/// When Meta's window closes; `None` when it never opened.
-pub fn window_closes_at(conversation: &conversation::Model) -> Option<Millis> {
-    conversation.last_inbound_at.map(|at| at.saturating_add(WINDOW))
 }
 
 /// A page of conversations before a position, newest first.

@@ -45,6 +45,8 @@ impl Bench {
             vault: Arc::new(Vault::new(keys).unwrap()),
             meta: Arc::new(MetaClient::new(meta::client::Settings::default()).unwrap()),
             clock: clock.clone(),
+            media: meta::MediaClient::new(Vec::new(), std::time::Duration::from_secs(2)).unwrap(),
+            ai: None,
             settings: Arc::new(settings),
         };
         Self { ctx, clock, _database: database }

@@ -111,7 +111,7 @@ async fn what_meta_would_not_send_is_refused_as_an_automatic_reply() {
         (bench.connect(shop, INSTAGRAM, "1").await.unwrap(), bench.connect(shop, PAGE, "2").await.unwrap());
     let set = async |owner, id, text: &str| {
         let tx = bench.ctx.db.begin().await.unwrap();
-        let wanted = AutoReply::Template(text.to_owned());
+        let wanted = AutoReply::text(text);
         let set = set_auto_reply(&tx, &bench.ctx, Actor::CommandLine, owner, id, wanted).await;
         tx.commit().await.unwrap();
         set

@@ -135,6 +135,7 @@ async fn refuse(ledger: &Ledger, job: &Job, flow: &Flow, error: SaveError) -> Re
         SaveError::Plan(PlanRefusal::SubscriptionInactive) => ("subscription_inactive", None),
         SaveError::Plan(PlanRefusal::PlanRequired { needed, .. }) => ("plan_required", needed),
         SaveError::Plan(PlanRefusal::PlanLimit { needed, .. }) => ("plan_limit", needed),
+        SaveError::Plan(PlanRefusal::FeatureRequired { needed, .. }) => ("feature_required", needed),
     };
     let ctx = ledger.context();
     let tx = ctx.db.begin().await?;

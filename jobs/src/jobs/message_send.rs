@@ -3,6 +3,7 @@
 
 mod aftermath;
 
+use super::one_message::Payload;
 use super::{Finish, HandlerError, Kind, Lapse, Run, message_reconcile, payload};
 use crate::failpoint;
 use crate::ledger::Ledger;
@@ -14,16 +15,17 @@ use crate::queue::Queue;
 use crate::run;
 use aftermath::Aftermath;
 use domain::clock::{HOUR, Millis};
+use domain::compose::EARLIER_PART;
 use domain::connections::open_token;
 use domain::db::{Tx, is_unavailable};
 use domain::id::IdKind;
 use domain::outbound::{self, Outgoing, Trouble};
+use domain::window::{self, Leave};
 use entities::job::Model as Job;
 use entities::message;
 use futures::future::BoxFuture;
-use meta::{Content, SendRequest};
+use meta::{Content, SendRequest, Tag};
 use sea_orm::DbErr;
-use serde::{Deserialize, Serialize};
 use serde_json::json;
 use std::time::Duration;
 use uuid::Uuid;
@@ -42,12 +44,6 @@ pub static KIND: Kind = Kind {
 const RECHECK: Millis = HOUR;
 /// Between tries to write down an answer while the database is away.
 const WRITE_PAUSE: Duration = Duration::from_millis(500);
-
-#[derive(Debug, Deserialize, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Payload {
-    message_id: Uuid,
-}
 
 /// The job that sends a queued message, after the earlier ones of its conversation.
 pub fn job(message: &message::Model, trace_id: Option<String>) -> NewJob {
@@ -70,29 +66,35 @@ fn run<'a>(ledger: &'a Ledger, job: &'a Job) -> BoxFuture<'a, Result<Finish, Han
         if outgoing.message.status.as_deref() == Some("sending") {
             return broke_off(ledger, job, &outgoing).await;
         }
-        if let Some(finish) = refuse(ledger, job, &outgoing).await? {
-            return Ok(finish);
-        }
+        let human_agent = ledger.context().settings.human_agent;
+        let leave = match allowed(ledger, &outgoing).await? {
+            Ok(leave) => leave,
+            Err(No::Wait(failure, until)) => return Ok(Finish::Outcome(Outcome::Snooze(failure, until))),
+            Err(No::Never(trouble)) => return refuse(ledger, job, &outgoing, &trouble).await,
+        };
         let token = match open_token(ledger.context(), &outgoing.connection) {
             Ok(token) => token,
             // A key that is missing is the operator's to mend: nothing is lost meanwhile.
             Err(error) => {
                 let failure = Failure::new("vault", format!("The account's token could not be opened: {error}."));
-                return Ok(Finish::Outcome(Outcome::Retry(failure, outgoing.window_closes_at)));
+                return Ok(Finish::Outcome(Outcome::Retry(failure, outgoing.until(human_agent))));
             }
         };
         if !claim(ledger, job, message_id).await? {
             return Ok(Finish::Outcome(Outcome::Completed(json!({ "skipped": "not_queued" }))));
         }
         failpoint::hit("send.sending_committed", outgoing.message.text.as_deref().unwrap_or_default());
-        let metadata = IdKind::Message.show(message_id);
+        let (metadata, file) = (IdKind::Message.show(message_id), outgoing.file());
         let request = SendRequest {
             route: outbound::route_of(&outgoing.connection),
             token: &token,
             recipient: &outgoing.recipient,
-            content: Content::Text(outgoing.message.text.as_deref().unwrap_or_default()),
+            content: match &file {
+                Some((kind, url)) => Content::Attachment { kind, url },
+                None => Content::Text(outgoing.message.text.as_deref().unwrap_or_default()),
+            },
             metadata: Some(&metadata),
-            tag: None,
+            tag: (leave == Leave::HumanAgent).then_some(Tag::HumanAgent),
         };
         let answer = ledger.context().meta.send(request).await;
         failpoint::hit("send.answer_read", outgoing.message.text.as_deref().unwrap_or_default());
@@ -101,34 +103,49 @@ fn run<'a>(ledger: &'a Ledger, job: &'a Job) -> BoxFuture<'a, Result<Finish, Han
     })
 }
 
-/// What our own rules say before Meta is asked: the window, the account's state.
-async fn refuse(ledger: &Ledger, job: &Job, outgoing: &Outgoing) -> Result<Option<Finish>, HandlerError> {
-    let now = ledger.now();
-    let refused =
-        |class: &str, sentence: &str| Trouble { class: class.to_owned(), code: None, sentence: sentence.to_owned() };
-    let trouble = match (outgoing.connection.status.as_str(), outgoing.window_closes_at) {
-        (_, None) => {
-            refused("window_closed", "The customer has not written yet, so Meta does not let a message be sent.")
-        }
-        (_, Some(closes)) if now >= closes => {
-            refused("window_closed", "More than 24 hours have passed since the customer's last message.")
-        }
-        ("active", _) => return Ok(None),
-        ("needs_reconnect", Some(closes)) => {
-            let failure = Failure::new("reconnect", "The account must be connected again before it can send.");
-            let until = (now + RECHECK).min(closes);
-            return Ok(Some(Finish::Outcome(Outcome::Snooze(failure, until))));
-        }
-        _ => refused("connection_unavailable", "The account cannot send at the moment."),
+/// Why a message does not leave now.
+enum No {
+    /// It may later.
+    Wait(Failure, Millis),
+    /// It never will.
+    Never(Trouble),
+}
+
+/// What our own rules say before Meta is asked: the window, the account's state, the part before it.
+async fn allowed(ledger: &Ledger, outgoing: &Outgoing) -> Result<Result<Leave, No>, DbErr> {
+    let (now, ctx) = (ledger.now(), ledger.context());
+    let never = |class: &str, sentence: &str| {
+        No::Never(Trouble { class: class.to_owned(), code: None, sentence: sentence.to_owned() })
     };
+    if outbound::earlier_part_failed(ctx.db.read(), &outgoing.message).await? {
+        return Ok(Err(never(EARLIER_PART, "An earlier part of this text was not sent.")));
+    }
+    let by_hand = outgoing.message.by_hand;
+    let (leave, ends) = match window::judge(outgoing.last_inbound_at, now, by_hand, ctx.settings.human_agent) {
+        Ok(granted) => granted,
+        Err(sentence) => return Ok(Err(never("window_closed", sentence))),
+    };
+    Ok(match outgoing.connection.status.as_str() {
+        "active" => Ok(leave),
+        "needs_reconnect" => {
+            let failure = Failure::new("reconnect", "The account must be connected again before it can send.");
+            Err(No::Wait(failure, (now + RECHECK).min(ends)))
+        }
+        _ => Err(never("connection_unavailable", "The account cannot send at the moment.")),
+    })
+}
+
+/// Ends a message that will not be sent, with its job.
+async fn refuse(ledger: &Ledger, job: &Job, outgoing: &Outgoing, trouble: &Trouble) -> Result<Finish, HandlerError> {
+    let now = ledger.now();
     let failure = Failure { code: None, ..Failure::new(&trouble.class, trouble.sentence.clone()) };
     let decision = decide(job, Outcome::Discard(failure), now, 0.5);
     let tx = ledger.context().db.begin().await?;
     settle(&tx, job, &decision, now).await?;
-    outbound::refuse(tx.conn(), outgoing.message.id, &trouble).await?;
+    outbound::refuse(tx.conn(), outgoing.message.id, trouble).await?;
     tx.commit().await?;
     run::log(job, &decision);
-    Ok(Some(Finish::Settled))
+    Ok(Finish::Settled)
 }
 
 /// `queued → sending`, committed before any byte leaves.
@@ -183,7 +200,8 @@ async fn try_write_down(
     // On an error all of it is rolled back: whoever was overtaken changes nothing.
     still_held(&tx, [job]).await?;
     let again_at = aftermath.hold(&tx, now).await?;
-    let decision = decide(job, aftermath.outcome(outgoing, again_at, now), now, rand::random::<f64>());
+    let until = outgoing.until(ledger.context().settings.human_agent);
+    let decision = decide(job, aftermath.outcome(until, again_at, now), now, rand::random::<f64>());
     settle(&tx, job, &decision, now).await?;
     aftermath.apply(ledger, &mut tx, outgoing, &decision, now).await?;
     if matches!(aftermath, Aftermath::Unknown { .. }) {

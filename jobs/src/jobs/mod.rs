@@ -5,17 +5,22 @@ pub mod accounts_check_due;
 pub mod accounts_disconnect;
 pub mod accounts_save;
 pub mod accounts_subscribe;
+pub mod attachment_fetch;
 mod connect_flow;
+pub mod conversations_reconcile;
 pub mod data_delete;
 pub mod ledger_prune;
 pub mod message_reconcile;
 pub mod message_send;
+pub mod message_send_scheduled;
 pub mod meta_answer;
 pub mod notification_mail;
 pub mod oauth_exchange_code;
 pub mod oauth_expire;
 pub mod oauth_fetch_accounts;
 mod one_connection;
+mod one_message;
+pub mod profile_fetch;
 pub mod reply_auto;
 pub mod token_refresh;
 pub mod token_refresh_due;
@@ -48,7 +53,11 @@ pub const CATALOGUE: Catalogue = Catalogue {
         &webhook_process::KIND,
         &reply_auto::KIND,
         &message_send::KIND,
+        &message_send_scheduled::KIND,
         &message_reconcile::KIND,
+        &profile_fetch::KIND,
+        &attachment_fetch::KIND,
+        &conversations_reconcile::KIND,
         &oauth_exchange_code::KIND,
         &oauth_fetch_accounts::KIND,
         &oauth_expire::KIND,

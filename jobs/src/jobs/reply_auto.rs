@@ -1,6 +1,7 @@
 //! `reply.auto`: decides on the automatic reply to one new message and, in the same transaction, writes the outbound message
-//! and the job that sends it. Calls nobody; running it twice makes one reply.
+//! and the job that sends it. Where a model is to be asked, that comes before; running it twice makes one reply.
 
+use super::one_message::Payload;
 use super::{Finish, HandlerError, Kind, Run, leave, message_send, payload, run_again};
 use crate::ledger::Ledger;
 use crate::ledger::enqueue::NewJob;
@@ -9,12 +10,13 @@ use crate::outcome::{Outcome, decide};
 use crate::policy::STANDARD;
 use crate::queue::Queue;
 use crate::run;
-use domain::replies::{self, Decision};
-use entities::connection;
+use ai::AiError;
+use domain::replies::{self, Asked, Decision, Question, Source};
 use entities::job::Model as Job;
+use entities::{connection, message};
 use futures::future::BoxFuture;
-use serde::{Deserialize, Serialize};
-use serde_json::json;
+use serde_json::{Value, json};
+use std::time::Instant;
 use uuid::Uuid;
 
 /// The kind.
@@ -26,12 +28,6 @@ pub static KIND: Kind = Kind {
     on_lapse: run_again,
     on_given_up: leave,
 };
-
-#[derive(Debug, Deserialize, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Payload {
-    message_id: Uuid,
-}
 
 /// The job that decides on the reply to a message.
 pub fn job(message_id: Uuid, connection: &connection::Model, trace_id: Option<String>) -> NewJob {
@@ -47,20 +43,57 @@ fn run<'a>(ledger: &'a Ledger, job: &'a Job) -> BoxFuture<'a, Result<Finish, Han
             Ok(payload) => payload,
             Err(unreadable) => return Ok(unreadable.into()),
         };
-        let mut tx = ledger.context().db.begin().await?;
-        still_held(&tx, [job]).await?;
-        let result = match replies::decide(&tx, ledger.context(), message_id).await? {
-            Decision::Skip(reason) => json!({ "skipped": reason }),
-            Decision::Reply(message) => {
-                ledger.enqueue(&mut tx, vec![message_send::job(&message, job.trace_id.clone())]).await?;
-                json!({ "messageId": message.id })
-            }
-        };
-        let now = ledger.now();
-        let decision = decide(job, Outcome::Completed(result), now, 0.5);
-        settle(&tx, job, &decision, now).await?;
-        tx.commit().await?;
-        run::log(job, &decision);
-        Ok(Finish::Settled)
+        let mut asked = None;
+        loop {
+            let mut tx = ledger.context().db.begin().await?;
+            still_held(&tx, [job]).await?;
+            let result = match replies::decide(&tx, ledger.context(), message_id, asked).await? {
+                Decision::Skip(reason) => json!({ "skipped": reason }),
+                Decision::Reply(message, source) => {
+                    ledger.enqueue(&mut tx, vec![message_send::job(&message, job.trace_id.clone())]).await?;
+                    shown(&message, source)
+                }
+                Decision::Ask(question) => {
+                    // No call to anybody within a transaction; all is decided anew with the answer.
+                    tx.rollback().await?;
+                    asked = Some(ask(ledger, &question).await);
+                    continue;
+                }
+            };
+            let now = ledger.now();
+            let decision = decide(job, Outcome::Completed(result), now, 0.5);
+            settle(&tx, job, &decision, now).await?;
+            tx.commit().await?;
+            run::log(job, &decision);
+            return Ok(Finish::Settled);
+        }
     })
+}
+
+/// What the model says. Whatever goes wrong with it is no reason to let a customer wait: the account's own words follow.
+async fn ask(ledger: &Ledger, question: &Question) -> Asked {
+    let Some(client) = &ledger.context().ai else { return Err("ai_not_configured") };
+    let begun = Instant::now();
+    let answer = client.complete(&question.0).await;
+    metrics::histogram!("retail_assist_ai_seconds").record(begun.elapsed().as_secs_f64());
+    answer.map_err(|error| {
+        tracing::warn!(%error, "the model had no answer");
+        match error {
+            AiError::Refused => "ai_refused",
+            AiError::Timeout => "ai_too_slow",
+            AiError::Unavailable(_) => "ai_unavailable",
+            AiError::Misconfigured(_) => "ai_misconfigured",
+            AiError::Unreadable => "ai_unreadable",
+        }
+    })
+}
+
+fn shown(message: &message::Model, source: Source) -> Value {
+    let (words, why) = match source {
+        Source::Template => ("template", None),
+        Source::Keyword => ("keyword", None),
+        Source::Ai => ("ai", None),
+        Source::Fallback(why) => ("template", Some(why)),
+    };
+    json!({ "messageId": message.id, "words": words, "instead": why })
 }

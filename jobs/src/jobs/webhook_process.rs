@@ -4,7 +4,7 @@
 
 mod record;
 
-use super::{Kind, Run, payload, reply_auto, run_again};
+use super::{Kind, Run, attachment_fetch, payload, profile_fetch, reply_auto, run_again};
 use crate::failpoint;
 use crate::ledger::Ledger;
 use crate::ledger::enqueue::NewJob;
@@ -274,7 +274,7 @@ async fn record_failure(ledger: &Ledger, parcel: &Parcel<'_>, event: &Event) -> 
     done.pop().ok_or(SettleError::Overtaken)
 }
 
-/// Routes and stores events, and enqueues the replies to those that are new.
+/// Routes and stores events, and enqueues what follows from those that are new: replies, profiles, files.
 async fn store_events(
     ledger: &Ledger,
     tx: &mut Tx,
@@ -300,16 +300,24 @@ async fn store_events(
             Err(recorded) => done.push(Some(Done::new(parcel.delivery_id, event, None, recorded))),
         }
     }
-    let recorded = store::store(tx.conn(), &ledger.context().settings, &routed, now).await?;
-    let mut replies = Vec::new();
-    for ((at, routed), recorded) in positions.into_iter().zip(&routed).zip(recorded) {
+    let stored = store::store(tx.conn(), &ledger.context().settings, &routed, now).await?;
+    let organizations: HashMap<Uuid, Uuid> =
+        routed.iter().map(|routed| (routed.connection.id, routed.connection.organization_id)).collect();
+    let mut follow = Vec::new();
+    for (contact, connection) in stored.strangers {
+        follow.extend(organizations.get(&connection).map(|of| profile_fetch::job(contact, *of, connection)));
+    }
+    for (message, connection) in stored.with_files {
+        follow.extend(organizations.get(&connection).map(|of| attachment_fetch::job(message, *of, connection)));
+    }
+    for ((at, routed), recorded) in positions.into_iter().zip(&routed).zip(stored.recorded) {
         let (parcel, event) = events[at];
         if let Some(message_id) = recorded.message_id.filter(|_| recorded.may_be_answered) {
-            replies.push(reply_auto::job(message_id, routed.connection, parcel.job.trace_id.clone()));
+            follow.push(reply_auto::job(message_id, routed.connection, parcel.job.trace_id.clone()));
         }
         done[at] = Some(Done::new(parcel.delivery_id, event, Some(routed.connection), recorded));
     }
-    ledger.enqueue(tx, replies).await?;
+    ledger.enqueue(tx, follow).await?;
     Ok(done.into_iter().flatten().collect())
 }
 

@@ -84,6 +84,8 @@ impl Site {
             vault: Arc::new(Vault::new(vec![VaultKey::new("k1", [7; 32]).unwrap()]).unwrap()),
             meta: Arc::new(meta::MetaClient::new(meta::Settings::default()).unwrap()),
             clock: Arc::new(SystemClock),
+            media: meta::MediaClient::new(Vec::new(), Duration::from_secs(2)).unwrap(),
+            ai: None,
             settings: Arc::new(Settings {
                 public_url: "http://127.0.0.1:8080".to_owned(),
                 signup_plan: None,

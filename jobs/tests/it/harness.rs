@@ -124,6 +124,8 @@ pub async fn context(database: &Database, clock: Arc<ManualClock>) -> Context {
         vault: Arc::new(Vault::new(vec![VaultKey::new("k1", [7; 32]).unwrap()]).unwrap()),
         meta: Arc::new(meta::MetaClient::new(meta::Settings::default()).unwrap()),
         clock,
+        media: meta::MediaClient::new(Vec::new(), Duration::from_secs(2)).unwrap(),
+        ai: None,
         settings: Arc::new(Settings {
             public_url: "http://127.0.0.1:8080".to_owned(),
             signup_plan: None,

@@ -134,7 +134,7 @@ async fn quiet_shop() -> Shop {
     let shop = Shop::new().await;
     let ctx = shop.ledger.context();
     let tx = ctx.db.begin().await.unwrap();
-    let off = set_auto_reply(&tx, ctx, Actor::CommandLine, shop.organization, shop.connection.id, AutoReply::Off);
+    let off = set_auto_reply(&tx, ctx, Actor::CommandLine, shop.organization, shop.connection.id, AutoReply::off());
     off.await.unwrap();
     tx.commit().await.unwrap();
     shop

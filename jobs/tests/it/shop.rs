@@ -80,7 +80,7 @@ impl Shop {
             token_expires_at: None,
         };
         let connection = connections::create(&tx, &ctx, new).await.unwrap();
-        let reply = AutoReply::Template(REPLY.to_owned());
+        let reply = AutoReply::text(REPLY);
         let connection =
             connections::set_auto_reply(&tx, &ctx, Actor::CommandLine, organization, connection.id, reply).await;
         tx.commit().await.unwrap();

@@ -10,5 +10,6 @@ mod subscription;
 mod tests;
 
 pub use instagram::InstagramAccount;
+pub use list::Cursor;
 pub use pages::{LinkedInstagram, Page};
 pub use subscription::{Asset, FIELDS_INSTAGRAM, FIELDS_PAGE};

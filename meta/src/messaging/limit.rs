@@ -3,6 +3,7 @@
 
 use super::Route;
 use crate::redact::bounded;
+use unicode_segmentation::UnicodeSegmentation as _;
 
 /// The longest text of one message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,6 +35,35 @@ impl TextLimit {
             Self::Characters(max) => bounded(text, max),
         }
     }
+
+    /// The text in parts that fit, in their order: cut after a line or a word where there is one in the latter half of what
+    /// fits, else between two characters as people see them. White space at a cut is left out; `None` when a single
+    /// character does not fit.
+    pub fn split(self, text: &str) -> Option<Vec<&str>> {
+        let (mut parts, mut rest) = (Vec::new(), text.trim());
+        while !rest.is_empty() {
+            let fits = self.truncate(rest);
+            let part = if fits.len() == rest.len() { rest } else { self.beginning(rest, fits)? };
+            parts.push(part.trim_end());
+            rest = rest[part.len()..].trim_start();
+        }
+        Some(parts)
+    }
+
+    /// Where `rest`, of which only `fits` fits, is cut.
+    fn beginning<'a>(self, rest: &'a str, fits: &'a str) -> Option<&'a str> {
+        if rest[fits.len()..].starts_with(char::is_whitespace) {
+            return Some(fits);
+        }
+        let half = fits.len() / 2;
+        let after = |end: fn(char) -> bool| fits.rfind(end).filter(|at| *at >= half);
+        if let Some(at) = after(|c| c == '\n').or_else(|| after(char::is_whitespace)) {
+            return Some(&rest[..at]);
+        }
+        let last =
+            rest.grapheme_indices(true).map(|(at, one)| at + one.len()).take_while(|end| *end <= fits.len()).last();
+        last.map(|end| &rest[..end])
+    }
 }
 
 #[cfg(test)]
@@ -56,7 +86,37 @@ mod tests {
         assert_eq!(limit.truncate(&"ä".repeat(3000)).chars().count(), 2000);
     }
 
+    #[test]
+    fn a_long_text_is_cut_between_words_and_never_within_a_character() {
+        let limit = TextLimit::Characters(10);
+        assert_eq!(limit.split("one two three four").unwrap(), ["one two", "three four"]);
+        assert_eq!(limit.split("one\ntwo three").unwrap(), ["one\ntwo", "three"]);
+        assert_eq!(limit.split("  short ").unwrap(), ["short"]);
+        assert_eq!(limit.split("abcdefghijklmno").unwrap(), ["abcdefghij", "klmno"]);
+        assert_eq!(
+            limit.split("a bcdefghijklmno").unwrap(),
+            ["a bcdefghi", "jklmno"],
+            "a word alone would be too short"
+        );
+        assert_eq!(limit.split("").unwrap(), Vec::<&str>::new());
+        // A family of four is one character to people, seven to Unicode and twenty-five bytes.
+        let family = "👨‍👩‍👧‍👦";
+        assert_eq!(limit.split(&family.repeat(2)).unwrap(), [family, family]);
+        assert_eq!(TextLimit::Bytes(24).split(family), None);
+        assert_eq!(TextLimit::Bytes(25).split(&family.repeat(3)).unwrap().len(), 3);
+    }
+
     proptest! {
+        #[test]
+        fn parts_fit_and_together_are_the_text(text in "[a-z äß\\n👩‍🚀]{0,200}", max in 20..60usize) {
+            for limit in [TextLimit::Bytes(max), TextLimit::Characters(max)] {
+                let parts = limit.split(&text).unwrap();
+                prop_assert!(parts.iter().all(|part| limit.fits(part) && !part.is_empty()));
+                let dense = |text: &str| text.split_whitespace().collect::<String>();
+                prop_assert_eq!(parts.iter().map(|part| dense(part)).collect::<String>(), dense(&text));
+            }
+        }
+
         #[test]
         fn what_is_cut_fits_and_what_fits_is_not_cut(text in ".*", max in 0..40usize) {
             for limit in [TextLimit::Bytes(max), TextLimit::Characters(max)] {

@@ -3,12 +3,14 @@
 
 mod conversation;
 mod limit;
+mod profile;
 mod send;
 
 use crate::client::Host;
 
-pub use conversation::ConversationMessage;
+pub use conversation::{ConversationMessage, ListedConversation};
 pub use limit::{TextLimit, text_limit};
+pub use profile::Profile;
 pub use send::{Content, SendError, SendRequest, Sent, Tag};
 
 /// Which way leads to the person.

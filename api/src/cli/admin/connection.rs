@@ -118,8 +118,8 @@ impl SetAutoReply {
         let found = Entity::find_by_id(self.connection).one(ctx.db.read()).await?;
         let owner = OrganizationId(found.context("there is no such connection")?.organization_id);
         let wanted = match self.mode {
-            Mode::Off => AutoReply::Off,
-            Mode::Template => AutoReply::Template(self.text.unwrap_or_default()),
+            Mode::Off => AutoReply::off(),
+            Mode::Template => AutoReply::text(self.text.unwrap_or_default()),
         };
         let tx = ctx.db.begin().await?;
         let changed = connections::set_auto_reply(&tx, ctx, Actor::CommandLine, owner, self.connection, wanted).await?;

@@ -131,7 +131,7 @@ async fn connect(
     let made = connections::create(tx, ctx, new).await?;
     ledger.enqueue(tx, vec![accounts_subscribe::job(&made)]).await?;
     if let Some(text) = account.reply {
-        let wanted = AutoReply::Template(text.to_owned());
+        let wanted = AutoReply::text(text);
         connections::set_auto_reply(tx, ctx, Actor::CommandLine, organization, made.id, wanted).await?;
     }
     Ok(AccountFacts {

@@ -86,19 +86,16 @@ impl Aftermath {
         }
     }
 
-    /// What the job's policy is told; `again_at` is what [`Aftermath::hold`] returned.
-    pub(super) fn outcome(&self, outgoing: &Outgoing, again_at: Option<Millis>, now: Millis) -> Outcome {
+    /// What the job's policy is told; `until` is when Meta's window ends, `again_at` what [`Aftermath::hold`] returned.
+    pub(super) fn outcome(&self, until: Option<Millis>, again_at: Option<Millis>, now: Millis) -> Outcome {
         match self {
             Self::Sent { mid, .. } => Outcome::Completed(json!({ "status": "sent", "externalId": mid })),
             Self::Unknown { failure } => Outcome::CompletedWith(json!({ "status": "unknown" }), failure.clone()),
-            Self::Again { failure } => Outcome::Retry(failure.clone(), outgoing.window_closes_at),
+            Self::Again { failure } => Outcome::Retry(failure.clone(), until),
             Self::Held { failure, .. } => Outcome::Snooze(failure.clone(), again_at.unwrap_or(now + MINUTE)),
             Self::Reconnect { failure, .. } => {
                 let recheck = now + super::RECHECK;
-                Outcome::Snooze(
-                    failure.clone(),
-                    outgoing.window_closes_at.map_or(recheck, |closes| closes.min(recheck)),
-                )
+                Outcome::Snooze(failure.clone(), until.map_or(recheck, |closes| closes.min(recheck)))
             }
             Self::Restricted { failure, .. } | Self::Never { failure, .. } => Outcome::Discard(failure.clone()),
         }

@@ -1,0 +1,51 @@
+//! Who contacts are, as far as Meta tells: asked once a person has written, again when it is old, and never needed.
+
+use crate::clock::{DAY, Millis};
+use crate::db::Tx;
+use entities::contact::{Column, Entity, Model};
+use sea_orm::sea_query::Expr;
+use sea_orm::{ColumnTrait, DbErr, EntityTrait, QueryFilter};
+use uuid::Uuid;
+
+/// Pictures expire within days, and people rename themselves.
+const KNOWN_FOR: Millis = 3 * DAY;
+/// Meta may have had a reason that passes.
+const REFUSED_FOR: Millis = DAY;
+const NAME: usize = 200;
+
+/// What Meta told.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Found {
+    /// The name they show.
+    pub name: Option<String>,
+    /// Without `@`.
+    pub username: Option<String>,
+    /// An address that expires.
+    pub picture_url: Option<String>,
+}
+
+/// Whether it is time to ask who this is.
+pub(super) fn is_stale(contact: &Model, now: Millis) -> bool {
+    let lasts = if contact.profile_state.as_deref() == Some("known") { KNOWN_FOR } else { REFUSED_FOR };
+    contact.profile_at.is_none_or(|at| now - at >= lasts)
+}
+
+/// Writes down what Meta told of a contact, or that it told nothing: then what was known before stays.
+pub async fn profile(tx: &Tx, id: Uuid, found: Option<Found>, now: Millis) -> Result<(), DbErr> {
+    let state = if found.is_some() { "known" } else { "refused" };
+    let mut update = Entity::update_many()
+        .col_expr(Column::ProfileState, Expr::value(Some(state)))
+        .col_expr(Column::ProfileAt, Expr::value(Some(now)));
+    if let Some(Found { name, username, picture_url }) = found {
+        update = update
+            .col_expr(Column::Name, Expr::value(name.map(|name| clean(&name))))
+            .col_expr(Column::Username, Expr::value(username.map(|name| clean(&name))))
+            .col_expr(Column::PictureUrl, Expr::value(picture_url.map(|url| url.replace('\0', ""))));
+    }
+    update.filter(Column::Id.eq(id)).exec(tx.conn()).await?;
+    Ok(())
+}
+
+fn clean(name: &str) -> String {
+    name.chars().filter(|c| !c.is_control()).take(NAME).collect()
+}

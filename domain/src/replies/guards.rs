@@ -1,0 +1,92 @@
+//! What keeps the automatic reply from talking when it should not: to our own accounts, into what a person is answering, and
+//! with another machine for ever.
+
+use super::Case;
+use crate::clock::{DAY, HOUR, MINUTE, Millis};
+use entities::{connection, message};
+use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, PaginatorTrait, QueryFilter, QuerySelect};
+use uuid::Uuid;
+
+/// Automatic replies in one conversation within [`SHORT`] and within [`LONG`]: two bots talking to each other fall silent.
+const SHORT: (Millis, u64) = (10 * MINUTE, 5);
+const LONG: (Millis, u64) = (DAY, 20);
+/// Messages with the same words within [`HOUR`], of which the last is not answered any more.
+const SAME: usize = 4;
+/// Messages that are looked at for it.
+const LOOKED_AT: u64 = 50;
+/// Minutes for which a person's answer silences the automatic reply, where the shop has not said otherwise.
+pub(crate) const PAUSE: i32 = 60;
+
+/// Why this message is not answered, if it is not.
+pub(super) async fn guarded(
+    db: &impl ConnectionTrait,
+    case: &Case,
+    now: Millis,
+) -> Result<Option<&'static str>, DbErr> {
+    if is_connected_account(db, &case.contact.external_id).await? {
+        return Ok(Some("sender_is_a_connected_account"));
+    }
+    let conversation = case.conversation.id;
+    let pause = i64::from(case.connection.auto_reply_pause.unwrap_or(PAUSE)) * MINUTE;
+    if pause > 0 && person_answered(db, conversation, now - pause).await? {
+        return Ok(Some("person_answered"));
+    }
+    for (span, most) in [SHORT, LONG] {
+        if recent_replies(db, conversation, now - span).await? >= most {
+            return Ok(Some("too_many_replies"));
+        }
+    }
+    if repeats_itself(db, case, now).await? {
+        return Ok(Some("same_text_again"));
+    }
+    Ok(None)
+}
+
+/// Our own accounts are not customers: a reply to one could be answered by a reply.
+async fn is_connected_account(db: &impl ConnectionTrait, external_id: &str) -> Result<bool, DbErr> {
+    let query = connection::Entity::find()
+        .filter(connection::Column::Platform.is_in(["instagram", "facebook"]))
+        .filter(connection::Column::ExternalId.eq(external_id))
+        .filter(connection::Column::Status.ne("disconnected"));
+    Ok(query.count(db).await? > 0)
+}
+
+/// A person has written since: here, or in Meta's own apps.
+async fn person_answered(db: &impl ConnectionTrait, conversation: Uuid, since: Millis) -> Result<bool, DbErr> {
+    let found = message::Entity::find()
+        .filter(message::Column::ConversationId.eq(conversation))
+        .filter(message::Column::SentAt.gt(since))
+        .filter(message::Column::Direction.eq("outbound"))
+        .filter(message::Column::Origin.is_in(["person", "external"]))
+        .filter(message::Column::Status.ne("failed"))
+        .limit(1);
+    Ok(found.one(db).await?.is_some())
+}
+
+async fn recent_replies(db: &impl ConnectionTrait, conversation: Uuid, since: Millis) -> Result<u64, DbErr> {
+    message::Entity::find()
+        .filter(message::Column::ConversationId.eq(conversation))
+        .filter(message::Column::SentAt.gt(since))
+        .filter(message::Column::Origin.eq("auto"))
+        .count(db)
+        .await
+}
+
+/// A machine says the same over and over; people rephrase.
+async fn repeats_itself(db: &impl ConnectionTrait, case: &Case, now: Millis) -> Result<bool, DbErr> {
+    let fold = |text: &str| text.trim().to_lowercase();
+    let Some(words) = case.inbound.text.as_deref().map(fold).filter(|words| !words.is_empty()) else {
+        return Ok(false);
+    };
+    let recent: Vec<Option<String>> = message::Entity::find()
+        .select_only()
+        .column(message::Column::Text)
+        .filter(message::Column::ConversationId.eq(case.conversation.id))
+        .filter(message::Column::SentAt.gt(now - HOUR))
+        .filter(message::Column::Direction.eq("inbound"))
+        .limit(LOOKED_AT)
+        .into_tuple()
+        .all(db)
+        .await?;
+    Ok(recent.iter().flatten().filter(|text| fold(text) == words).count() >= SAME)
+}

@@ -1,0 +1,101 @@
+//! `profile.fetch`: asks Meta who a contact is. Meta refuses it for many reasons that are nobody's fault, so a contact without a
+//! name is nothing unusual, and no message ever waits for it.
+
+use super::meta_answer::understand;
+use super::{Finish, HandlerError, Kind, Run, leave, payload, run_again};
+use crate::ledger::Ledger;
+use crate::ledger::enqueue::NewJob;
+use crate::ledger::settle::{settle, still_held};
+use crate::outcome::{Failure, Outcome, decide};
+use crate::policy::{Policy, STANDARD};
+use crate::queue::Queue;
+use crate::run;
+use domain::clock::HOUR;
+use domain::connections::open_token;
+use domain::inbox::contacts::{self, Found};
+use domain::outbound::route_of;
+use entities::job::Model as Job;
+use entities::{connection, contact};
+use futures::future::BoxFuture;
+use meta::{ErrorClass, Operation};
+use sea_orm::EntityTrait as _;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use uuid::Uuid;
+
+/// The kind.
+pub static KIND: Kind = Kind {
+    name: "profile.fetch",
+    queue: Queue::Maintenance,
+    policy: Policy { max_attempts: 5, ..STANDARD },
+    run: Run::One(run),
+    on_lapse: run_again,
+    on_given_up: leave,
+};
+
+#[derive(Debug, Deserialize, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Payload {
+    contact_id: Uuid,
+}
+
+/// The job that asks who a contact is.
+pub fn job(contact: Uuid, organization: Uuid, connection: Uuid) -> NewJob {
+    NewJob::new(&KIND, json!({ "contactId": contact }))
+        .dedupe_key(format!("profile:{}", contact.simple()))
+        .serves(organization, connection)
+}
+
+fn run<'a>(ledger: &'a Ledger, job: &'a Job) -> BoxFuture<'a, Result<Finish, HandlerError>> {
+    Box::pin(async move {
+        let Payload { contact_id } = match payload(job) {
+            Ok(payload) => payload,
+            Err(unreadable) => return Ok(unreadable.into()),
+        };
+        let ctx = ledger.context();
+        let skip = |why: &str| Ok(Finish::Outcome(Outcome::Completed(json!({ "skipped": why }))));
+        let Some(contact) = contact::Entity::find_by_id(contact_id).one(ctx.db.read()).await? else {
+            return skip("contact_gone");
+        };
+        let found = connection::Entity::find_by_id(contact.connection_id).one(ctx.db.read()).await?;
+        let Some(connection) = found else { return skip("connection_gone") };
+        match connection.status.as_str() {
+            "disconnected" => return skip("disconnected"),
+            "needs_reconnect" => {
+                let failure = Failure::new("reconnect", "The account must be connected again before it can be asked.");
+                return Ok(Finish::Outcome(Outcome::Snooze(failure, ledger.now() + 6 * HOUR)));
+            }
+            _ => {}
+        }
+        let Ok(token) = open_token(ctx, &connection) else { return skip("no_token") };
+        let (found, result) = match ctx.meta.profile(route_of(&connection), &token, &contact.external_id).await {
+            Ok(profile) => {
+                let meta::Profile { name, username, picture_url } = profile;
+                (Some(Found { name, username, picture_url }), json!({ "profile": "known" }))
+            }
+            Err(error) => {
+                let understood = understand(Operation::ReadProfile, &error);
+                if understood.passes() {
+                    return Ok(Finish::Outcome(understood.outcome(ledger.now(), None)));
+                }
+                // A token that does not work is found out by what needs it; a profile is nothing to mark an account for.
+                if understood.classified.class == ErrorClass::Reconnect {
+                    return skip("token_refused");
+                }
+                (
+                    None,
+                    json!({ "profile": "refused", "why": understood.failure.message, "code": understood.failure.code }),
+                )
+            }
+        };
+        let now = ledger.now();
+        let tx = ctx.db.begin().await?;
+        still_held(&tx, [job]).await?;
+        contacts::profile(&tx, contact_id, found, now).await?;
+        let decision = decide(job, Outcome::Completed(result), now, 0.5);
+        settle(&tx, job, &decision, now).await?;
+        tx.commit().await?;
+        run::log(job, &decision);
+        Ok(Finish::Settled)
+    })
+}
