@@ -129,6 +129,22 @@ pub async fn compose(
     Ok(rows)
 }
 
+/// What words would become for the contact of a conversation, as a whole and as the messages they would be sent as.
+pub async fn preview(
+    db: &impl ConnectionTrait,
+    organization: OrganizationId,
+    conversation: Uuid,
+    text: &str,
+) -> Result<(String, Vec<String>), ComposeError> {
+    let thread = Thread::read(db, organization, conversation).await?.ok_or(ComposeError::NotFound)?;
+    let text = variables::render(text, &thread.connection, &thread.contact);
+    check_text(&text)?;
+    let parts = text_limit(route_of(&thread.connection)).split(&text);
+    let parts = parts.filter(|parts| parts.len() <= MAX_PARTS).ok_or(ComposeError::TooLong)?;
+    let parts = parts.into_iter().map(str::to_owned).collect();
+    Ok((text, parts))
+}
+
 /// Queues a message that has failed once more, with the parts after it that were not sent because of it.
 pub async fn retry(
     tx: &Tx,

@@ -27,6 +27,16 @@ pub enum IdKind {
     ApiKey,
     /// `ntf_…`
     Notification,
+    /// `ctc_…`
+    Contact,
+    /// `tpl_…`
+    Template,
+    /// `sch_…`
+    ScheduledMessage,
+    /// `led_…`
+    Lead,
+    /// `att_…`
+    Attachment,
 }
 
 impl IdKind {
@@ -42,6 +52,11 @@ impl IdKind {
             Self::Delivery => "dlv",
             Self::ApiKey => "key",
             Self::Notification => "ntf",
+            Self::Contact => "ctc",
+            Self::Template => "tpl",
+            Self::ScheduledMessage => "sch",
+            Self::Lead => "led",
+            Self::Attachment => "att",
         }
     }
 

@@ -1,11 +1,11 @@
 //! Leads: contacts that a shop wants to sell to, one for each conversation at most. Where a lead came from is what its
 //! conversation knows: the first and the last touch.
 
-use crate::clock::Millis;
 use crate::compose::{ComposeError, Thread};
 use crate::context::Context;
 use crate::db::Tx;
 use crate::id::{OrganizationId, new_id};
+use crate::page::{self, Position};
 use crate::usage::Tally;
 use entities::conversation;
 use entities::lead::{Column, Entity, Model};
@@ -69,18 +69,13 @@ pub async fn list(
     db: &impl ConnectionTrait,
     organization: OrganizationId,
     stage: Option<&str>,
-    before: Option<(Millis, Uuid)>,
+    before: Option<Position>,
     limit: u64,
 ) -> Result<Vec<Shown>, DbErr> {
-    let position = before.map(|(at, id)| {
-        Condition::any()
-            .add(Column::CreatedAt.lt(at))
-            .add(Condition::all().add(Column::CreatedAt.eq(at)).add(Column::Id.lt(id)))
-    });
     let which = Condition::all()
         .add(Column::OrganizationId.eq(organization.0))
         .add_option(stage.map(|stage| Column::Stage.eq(stage)))
-        .add_option(position);
+        .add(page::after(Column::CreatedAt, Column::Id, before));
     let rows =
         Entity::find().filter(which).order_by_desc(Column::CreatedAt).order_by_desc(Column::Id).limit(limit).all(db);
     with_conversations(db, rows.await?).await

@@ -16,6 +16,7 @@ pub mod leads;
 pub mod notifications;
 pub mod organizations;
 pub mod outbound;
+pub mod page;
 pub mod password;
 pub mod plans;
 pub mod removal;

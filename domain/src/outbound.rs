@@ -2,6 +2,7 @@
 //! and what the world tells us (`sent`, with Meta's id) is written by whoever learns it.
 
 use crate::clock::Millis;
+use crate::db::Tx;
 use crate::id::new_id;
 use crate::inbox::{by_words, catch_up, lock, refresh};
 use crate::usage::Tally;
@@ -89,6 +90,33 @@ pub async fn begin(db: &impl ConnectionTrait, message_id: Uuid, now: Millis) -> 
     Ok(changed.rows_affected == 1)
 }
 
+/// What became of a message whose outcome was unknown.
+#[derive(Debug)]
+pub enum Settled {
+    /// There is none of this id.
+    Missing,
+    /// Its outcome is known: this status.
+    NotUnknown(String),
+    /// Done; the message as it is now.
+    Now(Box<message::Model>),
+}
+
+/// An operator's word on a message whose outcome is unknown: `again` queues it, else it counts as not sent.
+pub async fn settle_unknown(tx: &Tx, id: Uuid, again: bool) -> Result<Settled, DbErr> {
+    let find = || message::Entity::find_by_id(id).filter(message::Column::Direction.eq("outbound"));
+    let Some(row) = find().one(tx.conn()).await? else { return Ok(Settled::Missing) };
+    lock::conversation(tx.conn(), row.conversation_id).await?;
+    let dismissed = Trouble {
+        class: "dismissed".to_owned(),
+        code: None,
+        sentence: "It is not known whether this message was sent; it was let be.".to_owned(),
+    };
+    let (status, trouble) = if again { ("queued", None) } else { ("failed", Some(&dismissed)) };
+    let changed = change(tx.conn(), id, &["unknown"], status, trouble).await?;
+    let Some(row) = find().one(tx.conn()).await? else { return Ok(Settled::Missing) };
+    Ok(if changed { Settled::Now(Box::new(row)) } else { Settled::NotUnknown(row.status.unwrap_or_default()) })
+}
+
 /// Why a message is not sent.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Trouble {
@@ -127,7 +155,18 @@ async fn leave(
     status: &str,
     trouble: Option<&Trouble>,
 ) -> Result<(), DbErr> {
-    message::Entity::update_many()
+    change(db, message_id, from, status, trouble).await.map(|_| ())
+}
+
+/// False when the message stands elsewhere.
+async fn change(
+    db: &impl ConnectionTrait,
+    message_id: Uuid,
+    from: &[&str],
+    status: &str,
+    trouble: Option<&Trouble>,
+) -> Result<bool, DbErr> {
+    let changed = message::Entity::update_many()
         .col_expr(message::Column::Status, Expr::value(status))
         .col_expr(message::Column::ErrorClass, Expr::value(trouble.map(|t| t.class.clone())))
         .col_expr(message::Column::ErrorCode, Expr::value(trouble.and_then(|t| t.code.clone())))
@@ -137,7 +176,7 @@ async fn leave(
         .filter(message::Column::Status.is_in(from.iter().copied()))
         .exec(db)
         .await?;
-    Ok(())
+    Ok(changed.rows_affected == 1)
 }
 
 /// Meta has it, under this id; `at` is Meta's own time, where it is known. Counts the usage once, takes over from a row that

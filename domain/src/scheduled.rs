@@ -6,6 +6,7 @@ use crate::compose::{self, Author, ComposeError, Thread, Words};
 use crate::context::Context;
 use crate::db::Tx;
 use crate::id::{OrganizationId, new_id};
+use crate::page::{self, Position};
 use crate::templates;
 use entities::message;
 use entities::scheduled_message::{Column, Entity, Model};
@@ -66,28 +67,24 @@ pub async fn list(
     organization: OrganizationId,
     conversation: Option<Uuid>,
     status: Option<&str>,
-    before: Option<(Millis, Uuid)>,
+    before: Option<Position>,
     limit: u64,
 ) -> Result<Vec<Model>, DbErr> {
-    let position = before.map(|(at, id)| {
-        Condition::any()
-            .add(Column::DueAt.lt(at))
-            .add(Condition::all().add(Column::DueAt.eq(at)).add(Column::Id.lt(id)))
-    });
     let which = Condition::all()
         .add(Column::OrganizationId.eq(organization.0))
         .add_option(conversation.map(|id| Column::ConversationId.eq(id)))
         .add_option(status.map(|status| Column::Status.eq(status)))
-        .add_option(position);
+        .add(page::after(Column::DueAt, Column::Id, before));
     Entity::find().filter(which).order_by_desc(Column::DueAt).order_by_desc(Column::Id).limit(limit).all(db).await
 }
 
-/// Schedules words for a conversation. The window is not asked: it is at the time, and then decides.
+/// Schedules words for a conversation, under the id given. The window is not asked: it is at the time, and then decides.
 pub async fn create(
     tx: &Tx,
     ctx: &Context,
     organization: OrganizationId,
     conversation: Uuid,
+    id: Uuid,
     words: Words,
     due_at: Millis,
     user: Option<Uuid>,
@@ -103,7 +100,7 @@ pub async fn create(
     check_time(due_at, now)?;
     let (text, template_id) = check_words(tx, organization, words).await?;
     let row = Model {
-        id: new_id(now),
+        id,
         organization_id: organization.0,
         connection_id: thread.connection.id,
         conversation_id: conversation,

@@ -4,11 +4,12 @@ use crate::connections::too_long;
 use crate::context::Context;
 use crate::db::{Tx, is_unique_violation};
 use crate::id::{OrganizationId, new_id};
+use crate::page::{self, Position};
 use crate::variables;
 use entities::connection;
 use entities::template::{Column, Entity, Model};
 use sea_orm::{
-    ActiveModelTrait as _, ColumnTrait, Condition, ConnectionTrait, DbErr, EntityTrait, IntoActiveModel as _,
+    ActiveModelTrait as _, ColumnTrait, ConnectionTrait, DbErr, EntityTrait, IntoActiveModel as _,
     PaginatorTrait, QueryFilter, QueryOrder, QuerySelect,
 };
 use serde_json::json;
@@ -90,21 +91,16 @@ pub async fn find(db: &impl ConnectionTrait, organization: OrganizationId, id: U
     Entity::find_by_id(id).filter(Column::OrganizationId.eq(organization.0)).one(db).await
 }
 
-/// All of an organization after the position given (name and id), by name.
+/// Those of an organization after a position, the newest first.
 pub async fn list(
     db: &impl ConnectionTrait,
     organization: OrganizationId,
-    after: Option<(i64, Uuid)>,
+    after: Option<Position>,
     limit: u64,
 ) -> Result<Vec<Model>, DbErr> {
-    let older = after.map(|(at, id)| {
-        Condition::any()
-            .add(Column::CreatedAt.lt(at))
-            .add(Condition::all().add(Column::CreatedAt.eq(at)).add(Column::Id.lt(id)))
-    });
     Entity::find()
         .filter(Column::OrganizationId.eq(organization.0))
-        .filter(Condition::all().add_option(older))
+        .filter(page::after(Column::CreatedAt, Column::Id, after))
         .order_by_desc(Column::CreatedAt)
         .order_by_desc(Column::Id)
         .limit(limit)

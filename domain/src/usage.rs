@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use uuid::Uuid;
 
 /// What is counted; every month shows all of them.
-pub const METRICS: [&str; 3] = ["messages_received", "messages_sent", "auto_replies"];
+pub const METRICS: [&str; 4] = ["messages_received", "messages_sent", "auto_replies", "leads"];
 
 /// Counters of one month by metric.
 pub type Counters = BTreeMap<String, i64>;

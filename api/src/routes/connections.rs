@@ -7,8 +7,9 @@ use crate::auth::{Session, Shop};
 use crate::problem::{Code, Problem};
 use domain::api_keys::Scope;
 use domain::clock::rfc3339;
-use domain::connections::{self, AutoReply, Disconnected};
+use domain::connections::{self, AutoReply, Disconnected, ReplyMode};
 use domain::id::IdKind;
+use domain::replies::PAUSE_MINUTES;
 use entities::connection;
 use jobs::jobs::accounts_disconnect;
 use poem::web::Data;
@@ -28,9 +29,9 @@ pub struct ConnectionRoutes;
 enum AutoReplyMode {
     /// They are not.
     Off,
-    /// With a fixed text.
+    /// With a text or template, or the template whose keyword the customer used.
     Template,
-    /// By an AI model.
+    /// By an AI model; with the text or template where it has no words.
     Ai,
 }
 
@@ -39,12 +40,14 @@ enum AutoReplyMode {
 #[oai(rename_all = "camelCase", deny_unknown_fields)]
 struct AutoReplyChange {
     mode: AutoReplyMode,
-    /// A stored template.
+    /// A stored template, `tpl_…`, instead of a text.
     template_id: Option<String>,
-    /// The text, for mode template: up to 1000 bytes on Instagram, 2000 characters on Facebook.
+    /// The text, which may have variables: up to 1000 bytes on Instagram, 2000 characters on Facebook.
     text: Option<String>,
-    /// Words for the AI model.
+    /// What the AI model is to know and to keep to, up to 4000 characters; it stays when it is not given.
     instructions: Option<String>,
+    /// Minutes for which a person's answer silences the automatic reply, 0 to 10080; it stays when it is not given.
+    pause_minutes: Option<i32>,
 }
 
 /// The automatic reply as it is.
@@ -56,6 +59,8 @@ pub(super) struct ShownAutoReply {
     text: Option<String>,
     template_id: Option<String>,
     instructions: Option<String>,
+    /// Minutes for which a person's answer silences it.
+    pause_minutes: i32,
 }
 
 /// A connected account.
@@ -134,7 +139,7 @@ impl ConnectionRoutes {
         Ok(Gone::NoContent)
     }
 
-    /// Turn the automatic reply on or off. A key needs the scope `inbox:write`.
+    /// Set the automatic reply. A key needs the scope `inbox:write`.
     #[oai(path = "/:id/auto-reply", method = "put", operation_id = "setAutoReply")]
     async fn set_auto_reply(
         &self,
@@ -160,12 +165,19 @@ fn parse(id: &str) -> Result<Uuid, Problem> {
 }
 
 fn wanted(change: AutoReplyChange) -> Result<AutoReply, Problem> {
-    match change.mode {
-        AutoReplyMode::Off => Ok(AutoReply::off()),
-        AutoReplyMode::Ai => Err(Problem::new(Code::AiNotConfigured)),
-        AutoReplyMode::Template if change.template_id.is_some() => Err(Problem::new(Code::UnknownTemplate)),
-        AutoReplyMode::Template => Ok(AutoReply::text(change.text.unwrap_or_default())),
-    }
+    let unknown = Problem::new(Code::UnknownTemplate);
+    let template = change.template_id.map(|id| IdKind::Template.parse(&id).ok_or(unknown)).transpose()?;
+    Ok(AutoReply {
+        mode: match change.mode {
+            AutoReplyMode::Off => ReplyMode::Off,
+            AutoReplyMode::Template => ReplyMode::Template,
+            AutoReplyMode::Ai => ReplyMode::Ai,
+        },
+        text: change.text,
+        template,
+        instructions: change.instructions,
+        pause_minutes: change.pause_minutes,
+    })
 }
 
 pub(super) fn shown(row: connection::Model) -> Connection {
@@ -183,8 +195,9 @@ pub(super) fn shown(row: connection::Model) -> Connection {
         auto_reply: ShownAutoReply {
             mode: row.auto_reply_mode,
             text: row.auto_reply_text,
-            template_id: row.auto_reply_template_id.map(|id| format!("tpl_{}", id.simple())),
+            template_id: row.auto_reply_template_id.map(|id| IdKind::Template.show(id)),
             instructions: row.auto_reply_instructions,
+            pause_minutes: row.auto_reply_pause.unwrap_or(PAUSE_MINUTES),
         },
         picture_url: row.picture_url,
         subscription_checked_at: row.subscription_checked_at.map(rfc3339),

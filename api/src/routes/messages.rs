@@ -1,8 +1,9 @@
 //! The message as clients see it; conversations show their last one, and a thread is a list of them.
 
-use domain::clock::rfc3339;
+use domain::clock::{Millis, rfc3339};
 use domain::id::IdKind;
 use domain::inbox::WITHOUT_MID;
+use domain::inbox::attachments::Known;
 use domain::inbox::threads::Shown;
 use poem_openapi::Object;
 use poem_openapi::types::Any;
@@ -15,10 +16,22 @@ struct Attachment {
     /// E.g. `image`.
     #[oai(rename = "type")]
     kind: String,
+    /// Meta's address, which expires.
     url: Option<String>,
     title: Option<String>,
-    /// `remote`: at Meta, whose address expires; `missing`: Meta gave none.
+    /// `remote`: at Meta, and not looked at yet; `available`: it was there; `expired`, `refused`, `failed`: it could not be
+    /// read, and `note` says why; `missing`: Meta gave no address.
     status: String,
+    /// A sentence, where there is something to know.
+    note: Option<String>,
+    /// When the address ends, where it says so.
+    expires_at: Option<String>,
+    /// E.g. `image/jpeg`.
+    content_type: Option<String>,
+    /// Its size.
+    bytes: Option<i64>,
+    /// A small picture, at this service.
+    preview_url: Option<String>,
 }
 
 /// A reaction to a message.
@@ -64,14 +77,25 @@ pub struct Message {
     reactions: Vec<Reaction>,
     sent_at: String,
     edited_at: Option<String>,
+    deleted_at: Option<String>,
+    /// `msg_…` of the first part, of a text that was sent in several.
+    part_of: Option<String>,
+    /// Its place among the parts, from 0.
+    part: i32,
+    /// `tpl_…` it was made from.
+    template_id: Option<String>,
+    /// Read back from Meta after an outage; no webhook told of it.
+    reconciled: bool,
+    /// Another app had the conversation when it came; it is not answered by itself.
+    standby: bool,
     error: Option<SendError>,
     /// Quick reply, postback, story, referral.
     extra: Option<Any<Value>>,
 }
 
 /// A message as stored, with what its conversation knows, as shown.
-pub fn shown(shown: Shown) -> Message {
-    let Shown { message: row, status, in_reply_to } = shown;
+pub fn shown(shown: Shown, now: Millis) -> Message {
+    let Shown { message: row, status, in_reply_to, mut files } = shown;
     let failed = row.error_class.is_some() || row.error_code.is_some() || row.error_message.is_some();
     let error =
         failed.then_some(SendError { class: row.error_class, code: row.error_code, message: row.error_message });
@@ -83,12 +107,21 @@ pub fn shown(shown: Shown) -> Message {
         origin: row.origin,
         kind: row.kind,
         text: row.text,
-        attachments: list(&row.attachments).iter().map(attachment).collect(),
+        attachments: (0..)
+            .zip(&list(&row.attachments))
+            .map(|(place, value)| attachment(value, files.remove(&place), now))
+            .collect(),
         status,
         in_reply_to: in_reply_to.map(|id| IdKind::Message.show(id)),
         reactions: list(&row.reactions).iter().map(reaction).collect(),
         sent_at: rfc3339(row.sent_at),
         edited_at: row.edited_at.map(rfc3339),
+        deleted_at: row.deleted_at.map(rfc3339),
+        part_of: row.group_id.map(|id| IdKind::Message.show(id)),
+        part: row.part,
+        template_id: row.template_id.map(|id| IdKind::Template.show(id)),
+        reconciled: row.reconciled,
+        standby: row.standby,
         error,
         extra: row.extra.and_then(|text| serde_json::from_str(&text).ok()).map(Any),
     }
@@ -98,11 +131,26 @@ fn list(json: &str) -> Vec<Value> {
     serde_json::from_str(json).unwrap_or_default()
 }
 
-fn attachment(value: &Value) -> Attachment {
+fn attachment(value: &Value, known: Option<Known>, now: Millis) -> Attachment {
     let url = field(value, "url");
-    let status = field(value, "status").unwrap_or_else(|| if url.is_some() { "remote" } else { "missing" }.to_owned());
-    let kind = field(value, "type").unwrap_or_else(|| "file".to_owned());
-    Attachment { kind, url, title: field(value, "title"), status }
+    let status = match &known {
+        Some(known) if known.status == "available" && known.expires_at.is_some_and(|at| at <= now) => "expired",
+        Some(known) => known.status.as_str(),
+        None if url.is_some() => "remote",
+        None => "missing",
+    };
+    let preview = |known: &Known| format!("/api/attachments/{}/preview", IdKind::Attachment.show(known.id));
+    Attachment {
+        kind: field(value, "type").unwrap_or_else(|| "file".to_owned()),
+        title: field(value, "title"),
+        status: status.to_owned(),
+        url,
+        preview_url: known.as_ref().filter(|known| known.has_preview).map(preview),
+        expires_at: known.as_ref().and_then(|known| known.expires_at).map(rfc3339),
+        bytes: known.as_ref().and_then(|known| known.bytes),
+        content_type: known.as_ref().and_then(|known| known.content_type.clone()),
+        note: known.and_then(|known| known.note),
+    }
 }
 
 fn reaction(value: &Value) -> Reaction {

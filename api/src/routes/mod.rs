@@ -1,6 +1,7 @@
 //! The endpoints, one file per group, and the document they make together.
 
 pub mod admin;
+pub mod attachments;
 pub mod audit;
 pub mod auth;
 mod body;
@@ -9,10 +10,14 @@ pub mod conversations;
 pub mod document;
 pub mod figures;
 pub mod health;
+pub mod leads;
 pub mod messages;
 pub mod meta;
 pub mod notifications;
 pub mod plans;
+pub mod scheduled;
+pub mod sending;
+pub mod templates;
 pub mod webhooks;
 
 use poem_openapi::{OpenApiService, Tags};
@@ -46,13 +51,21 @@ pub type Routes = (
     meta::ChooseRoutes,
     connections::ConnectionRoutes,
     notifications::NotificationRoutes,
-    conversations::ConversationRoutes,
+    // Tuples of their own: a tuple of routes has sixteen places.
+    (
+        conversations::ConversationRoutes,
+        sending::SendingRoutes,
+        attachments::AttachmentRoutes,
+        templates::TemplateRoutes,
+        scheduled::ScheduledRoutes,
+        leads::LeadRoutes,
+    ),
     webhooks::WebhookRoutes,
     meta::RemovalRoutes,
-    // A tuple of its own: a tuple of routes has sixteen places.
     (
         admin::deliveries::DeliveryRoutes,
         admin::jobs::JobRoutes,
+        admin::messages::MessageRoutes,
         admin::queues::QueueRoutes,
         admin::schedules::ScheduleRoutes,
     ),
@@ -71,12 +84,20 @@ pub fn service() -> OpenApiService<Routes, ()> {
         meta::ChooseRoutes,
         connections::ConnectionRoutes,
         notifications::NotificationRoutes,
-        conversations::ConversationRoutes,
+        (
+            conversations::ConversationRoutes,
+            sending::SendingRoutes,
+            attachments::AttachmentRoutes,
+            templates::TemplateRoutes,
+            scheduled::ScheduledRoutes,
+            leads::LeadRoutes,
+        ),
         webhooks::WebhookRoutes,
         meta::RemovalRoutes,
         (
             admin::deliveries::DeliveryRoutes,
             admin::jobs::JobRoutes,
+            admin::messages::MessageRoutes,
             admin::queues::QueueRoutes,
             admin::schedules::ScheduleRoutes,
         ),

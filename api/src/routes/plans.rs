@@ -57,6 +57,8 @@ struct Usage {
     messages_received: i64,
     messages_sent: i64,
     auto_replies: i64,
+    /// Leads made.
+    leads: i64,
 }
 
 #[derive(Object)]
@@ -136,5 +138,6 @@ fn counted(month: String, counters: &Counters) -> Usage {
         messages_received: count("messages_received"),
         messages_sent: count("messages_sent"),
         auto_replies: count("auto_replies"),
+        leads: count("leads"),
     }
 }

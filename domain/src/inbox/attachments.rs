@@ -12,7 +12,6 @@ use sea_orm::{
     ActiveValue::Set, ColumnTrait, ConnectionTrait, DbErr, DerivePartialModel, EntityTrait, QueryFilter, QuerySelect,
 };
 use serde_json::Value;
-use std::collections::HashMap;
 use uuid::Uuid;
 
 /// A file of a message that has an address.
@@ -83,13 +82,12 @@ pub fn named(message: &message::Model) -> Vec<Named> {
 pub async fn known(
     db: &impl ConnectionTrait,
     messages: impl IntoIterator<Item = Uuid>,
-) -> Result<HashMap<(Uuid, i32), Known>, DbErr> {
+) -> Result<Vec<Known>, DbErr> {
     let ids: Vec<Uuid> = messages.into_iter().collect();
     if ids.is_empty() {
-        return Ok(HashMap::new());
+        return Ok(Vec::new());
     }
-    let found = Entity::find().filter(Column::MessageId.is_in(ids)).into_partial_model::<Known>().all(db).await?;
-    Ok(found.into_iter().map(|known| ((known.message_id, known.position), known)).collect())
+    Entity::find().filter(Column::MessageId.is_in(ids)).into_partial_model::<Known>().all(db).await
 }
 
 /// Writes down what was found out about a file, unless its message was unsent meanwhile.

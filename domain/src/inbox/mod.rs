@@ -9,6 +9,7 @@ mod echo;
 pub(crate) mod lock;
 mod people;
 mod rows;
+mod search;
 pub mod store;
 mod summary;
 pub mod threads;

@@ -1,9 +1,12 @@
 //! Reading the inbox: conversations, newest first, and the messages of one. Every function takes the organization, so that
 //! a foreign conversation cannot be told from one that does not exist.
 
+use super::attachments::{self, Known};
+use super::search;
 use crate::clock::Millis;
 use crate::db::Tx;
 use crate::id::OrganizationId;
+use crate::page::{self, Position};
 use entities::{connection, contact, conversation, message};
 use sea_orm::sea_query::{Expr, NullOrdering};
 use sea_orm::{
@@ -34,13 +37,31 @@ pub struct Shown {
     pub status: Option<String>,
     /// The message it answers or quotes, where we have it.
     pub in_reply_to: Option<Uuid>,
+    /// What is known of its files, by their place.
+    pub files: HashMap<i32, Known>,
+}
+
+/// Which conversations are wanted.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Wanted {
+    /// Words of the contact's name, or of a message.
+    pub words: Option<String>,
+    /// Only those with unread messages.
+    pub unread: bool,
+    /// Only those of one account.
+    pub connection: Option<Uuid>,
+    /// Only those of one platform.
+    pub platform: Option<&'static str>,
+    /// Only those that are leads, or are none.
+    pub lead: Option<bool>,
 }
 
 /// A page of conversations before a position, newest first.
 pub async fn conversations(
     db: &impl ConnectionTrait,
     organization: OrganizationId,
-    before: Option<(Millis, Uuid)>,
+    wanted: &Wanted,
+    before: Option<Position>,
     limit: u64,
 ) -> Result<Vec<Thread>, DbErr> {
     use conversation::Column;
@@ -48,7 +69,8 @@ pub async fn conversations(
         .filter(Column::OrganizationId.eq(organization.0))
         // One made by an event that came before its message waits unseen.
         .filter(Column::LastMessageId.is_not_null())
-        .filter(older(Column::LastActivityAt, Column::Id, before))
+        .filter(search::matching(db.get_database_backend(), organization, wanted))
+        .filter(page::after(Column::LastActivityAt, Column::Id, before))
         .order_by_desc(Column::LastActivityAt)
         .order_by_desc(Column::Id)
         .limit(limit)
@@ -72,7 +94,7 @@ pub async fn messages(
     db: &impl ConnectionTrait,
     organization: OrganizationId,
     conversation: Uuid,
-    before: Option<(Millis, Uuid)>,
+    before: Option<Position>,
     limit: u64,
 ) -> Result<Option<Vec<Shown>>, DbErr> {
     use message::Column;
@@ -88,12 +110,26 @@ pub async fn messages(
         .limit(limit)
         .all(db)
         .await?;
-    let quoted = quoted(db, &rows).await?;
-    Ok(Some(rows.into_iter().map(|message| show(message, &thread, &quoted)).collect()))
+    let beside = Beside::of(db, &rows).await?;
+    Ok(Some(rows.into_iter().map(|message| beside.show(message, &thread)).collect()))
+}
+
+/// One message; `None` when the organization has no such one.
+pub async fn message(
+    db: &impl ConnectionTrait,
+    organization: OrganizationId,
+    id: Uuid,
+) -> Result<Option<Shown>, DbErr> {
+    let found =
+        message::Entity::find_by_id(id).filter(message::Column::OrganizationId.eq(organization.0)).one(db).await?;
+    let Some(message) = found else { return Ok(None) };
+    let Some(thread) = row(db, organization, message.conversation_id).await? else { return Ok(None) };
+    let beside = Beside::of(db, std::slice::from_ref(&message)).await?;
+    Ok(Some(beside.show(message, &thread)))
 }
 
 /// What lies before a message in the order of a thread.
-async fn position(db: &impl ConnectionTrait, before: Option<(Millis, Uuid)>) -> Result<Option<Condition>, DbErr> {
+async fn position(db: &impl ConnectionTrait, before: Option<Position>) -> Result<Option<Condition>, DbErr> {
     use message::Column;
     let Some((at, id)) = before else { return Ok(None) };
     let row = message::Entity::find_by_id(id).one(db).await?;
@@ -127,12 +163,6 @@ async fn row(
     conversation::Entity::find_by_id(id).filter(conversation::Column::OrganizationId.eq(organization.0)).one(db).await
 }
 
-fn older<C: ColumnTrait>(time: C, id: C, before: Option<(Millis, Uuid)>) -> Condition {
-    let position = before
-        .map(|(at, row)| Condition::any().add(time.lt(at)).add(Condition::all().add(time.eq(at)).add(id.lt(row))));
-    Condition::all().add_option(position)
-}
-
 /// Adds contacts, platforms and last messages to conversations: one statement each, however many there are.
 async fn threads(db: &impl ConnectionTrait, rows: Vec<conversation::Model>) -> Result<Vec<Thread>, DbErr> {
     if rows.is_empty() {
@@ -158,7 +188,7 @@ async fn threads(db: &impl ConnectionTrait, rows: Vec<conversation::Model>) -> R
         .filter(message::Column::Id.is_in(rows.iter().filter_map(|row| row.last_message_id)))
         .all(db)
         .await?;
-    let quoted = quoted(db, &last).await?;
+    let beside = Beside::of(db, &last).await?;
     let mut last: HashMap<Uuid, message::Model> = last.into_iter().map(|message| (message.id, message)).collect();
 
     let thread = |conversation: conversation::Model| {
@@ -167,7 +197,7 @@ async fn threads(db: &impl ConnectionTrait, rows: Vec<conversation::Model>) -> R
         let last_message = conversation
             .last_message_id
             .and_then(|id| last.remove(&id))
-            .map(|message| show(message, &conversation, &quoted));
+            .map(|message| beside.show(message, &conversation));
         Some(Thread { conversation, contact, platform, last_message })
     };
     Ok(rows.into_iter().filter_map(thread).collect())
@@ -191,17 +221,36 @@ async fn quoted(db: &impl ConnectionTrait, rows: &[message::Model]) -> Result<Ha
     Ok(found.into_iter().map(|(conversation, mid, id)| ((conversation, mid), id)).collect())
 }
 
-fn show(message: message::Model, conversation: &conversation::Model, quoted: &HashMap<(Uuid, String), Uuid>) -> Shown {
-    let status = match message.status.as_deref() {
-        Some("sent") if conversation.contact_read_at.is_some_and(|at| message.sent_at <= at) => Some("read"),
-        Some("sent") if conversation.contact_delivered_at.is_some_and(|at| message.sent_at <= at) => Some("delivered"),
-        other => other,
+/// What is shown of messages and is not in their rows.
+struct Beside {
+    quoted: HashMap<(Uuid, String), Uuid>,
+    files: HashMap<Uuid, HashMap<i32, Known>>,
+}
+
+impl Beside {
+    async fn of(db: &impl ConnectionTrait, rows: &[message::Model]) -> Result<Self, DbErr> {
+        let with_files = rows.iter().filter(|row| row.attachments != "[]").map(|row| row.id);
+        let mut files: HashMap<Uuid, HashMap<i32, Known>> = HashMap::new();
+        for known in attachments::known(db, with_files).await? {
+            files.entry(known.message_id).or_default().insert(known.position, known);
+        }
+        Ok(Self { quoted: quoted(db, rows).await?, files })
     }
-    .map(ToOwned::to_owned);
-    let by_mid = || {
-        let mid = message.reply_to_external_id.clone()?;
-        quoted.get(&(message.conversation_id, mid)).copied()
-    };
-    let in_reply_to = message.answers_id.or_else(by_mid);
-    Shown { message, status, in_reply_to }
+
+    fn show(&self, message: message::Model, conversation: &conversation::Model) -> Shown {
+        let seen = |until: Option<Millis>| until.is_some_and(|at| message.sent_at <= at);
+        let status = match message.status.as_deref() {
+            Some("sent") if seen(conversation.contact_read_at) => Some("read"),
+            Some("sent") if seen(conversation.contact_delivered_at) => Some("delivered"),
+            other => other,
+        }
+        .map(ToOwned::to_owned);
+        let by_mid = || {
+            let mid = message.reply_to_external_id.clone()?;
+            self.quoted.get(&(message.conversation_id, mid)).copied()
+        };
+        let in_reply_to = message.answers_id.or_else(by_mid);
+        let files = self.files.get(&message.id).cloned().unwrap_or_default();
+        Shown { message, status, in_reply_to, files }
+    }
 }

@@ -15,7 +15,7 @@ const SAME: usize = 4;
 /// Messages that are looked at for it.
 const LOOKED_AT: u64 = 50;
 /// Minutes for which a person's answer silences the automatic reply, where the shop has not said otherwise.
-pub(crate) const PAUSE: i32 = 60;
+pub const PAUSE_MINUTES: i32 = 60;
 
 /// Why this message is not answered, if it is not.
 pub(super) async fn guarded(
@@ -27,7 +27,7 @@ pub(super) async fn guarded(
         return Ok(Some("sender_is_a_connected_account"));
     }
     let conversation = case.conversation.id;
-    let pause = i64::from(case.connection.auto_reply_pause.unwrap_or(PAUSE)) * MINUTE;
+    let pause = i64::from(case.connection.auto_reply_pause.unwrap_or(PAUSE_MINUTES)) * MINUTE;
     if pause > 0 && person_answered(db, conversation, now - pause).await? {
         return Ok(Some("person_answered"));
     }

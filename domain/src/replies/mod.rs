@@ -5,6 +5,7 @@ mod guards;
 mod prompt;
 mod words;
 
+pub use guards::PAUSE_MINUTES;
 pub(crate) use prompt::INSTRUCTIONS;
 pub use prompt::Question;
 

@@ -64,7 +64,7 @@ fn run<'a>(ledger: &'a Ledger, job: &'a Job) -> BoxFuture<'a, Result<Finish, Han
         let known = attachments::known(ctx.db.read(), [message_id]).await?;
         let mut found = Vec::new();
         for file in attachments::named(&message) {
-            if known.get(&(message_id, file.position)).is_none_or(|known| known.status != "available") {
+            if !known.iter().any(|known| known.position == file.position && known.status == "available") {
                 found.push(look(ledger, &message, &file).await);
             }
         }

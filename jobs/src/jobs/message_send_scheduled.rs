@@ -4,17 +4,20 @@
 use super::{Finish, HandlerError, Kind, Run, leave, message_send, payload, run_again};
 use crate::ledger::Ledger;
 use crate::ledger::enqueue::NewJob;
+use crate::ledger::operate;
 use crate::ledger::settle::{settle, still_held};
 use crate::outcome::{Outcome, decide};
 use crate::policy::STANDARD;
 use crate::queue::Queue;
 use crate::run;
 use domain::scheduled::{self, Released};
-use entities::job::Model as Job;
+use domain::db::Tx;
+use entities::job::{self, Model as Job};
 use entities::scheduled_message;
 use futures::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
+use sea_orm::{ColumnTrait, DbErr, EntityTrait, QueryFilter};
 use uuid::Uuid;
 
 /// The kind.
@@ -43,8 +46,22 @@ pub fn job(row: &scheduled_message::Model) -> NewJob {
         .serves(row.organization_id, row.connection_id)
 }
 
+/// Ends the job of a version that is to be changed or cancelled, while it waits. First of all in the transaction: a job that
+/// runs holds its row until its end, and what is decided after that sees what it did.
+pub async fn drop_job(ledger: &Ledger, tx: &mut Tx, row: &scheduled_message::Model) -> Result<(), DbErr> {
+    let found = job::Entity::find()
+        .filter(job::Column::DedupeKey.eq(key(row)))
+        .filter(job::Column::State.is_in(["scheduled", "available", "retryable", "snoozed"]))
+        .one(tx.conn())
+        .await?;
+    if let Some(job) = found {
+        operate::cancel_waiting(ledger, tx, job.id, ledger.now()).await?;
+    }
+    Ok(())
+}
+
 /// What that job is found by while it waits.
-pub fn key(row: &scheduled_message::Model) -> String {
+fn key(row: &scheduled_message::Model) -> String {
     format!("scheduled:{}:{}", row.id.simple(), row.version)
 }
 

@@ -60,6 +60,11 @@ pub async fn cancel(ledger: &Ledger, tx: &mut Tx, id: Uuid, now: Millis) -> Resu
     end(ledger, tx, id, "cancelled", &["scheduled", "available", "retryable", "snoozed", "running"], now).await
 }
 
+/// Ends a waiting job as `cancelled`; one that runs is left to its end.
+pub async fn cancel_waiting(ledger: &Ledger, tx: &mut Tx, id: Uuid, now: Millis) -> Result<bool, DbErr> {
+    end(ledger, tx, id, "cancelled", &WAITING, now).await
+}
+
 /// Ends a waiting job as `discarded`: seen, and not to be tried again by itself.
 pub async fn discard(ledger: &Ledger, tx: &mut Tx, id: Uuid, now: Millis) -> Result<bool, DbErr> {
     end(ledger, tx, id, "discarded", &WAITING, now).await

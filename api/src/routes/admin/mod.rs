@@ -3,6 +3,7 @@
 
 pub mod deliveries;
 pub mod jobs;
+pub mod messages;
 pub mod queues;
 mod reason;
 pub mod schedules;

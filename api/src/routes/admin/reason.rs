@@ -14,6 +14,11 @@ pub(super) struct Reason {
 }
 
 impl Reason {
+    /// The reason, of an act that cannot be undone.
+    pub(super) fn required(self) -> Result<String, Problem> {
+        self.checked()?.ok_or(Problem::with(Code::InvalidRequest, "A reason is needed: this cannot be undone."))
+    }
+
     /// The reason, if one was given.
     pub(super) fn checked(self) -> Result<Option<String>, Problem> {
         let reason = self.reason.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty());
