@@ -3,14 +3,15 @@
 
 use crate::backend::LedgerBackend;
 use crate::claimer::{Batch, Claimer, Gate};
+use crate::jobs::conversations_reconcile_due;
 use crate::ledger::{Ledger, lapse, lease, schedule};
 use crate::queue::Queue;
 use crate::run;
 use apalis::prelude::*;
-use domain::clock::Millis;
+use domain::clock::{MINUTE, Millis};
 use entities::worker;
 use sea_orm::sea_query::OnConflict;
-use sea_orm::{ActiveValue::Set, DbErr, EntityTrait};
+use sea_orm::{ActiveValue::Set, ColumnTrait as _, DbErr, EntityTrait, QuerySelect as _};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::JoinHandle;
@@ -150,6 +151,7 @@ async fn upkeep(ledger: Ledger, ending: CancellationToken) {
         let turn = async {
             if tokio::time::Instant::now() >= next_renewal {
                 lease::renew(&ledger, ledger.lease_until()).await?;
+                look_back(&ledger, ledger.now()).await?;
                 beat(&ledger, started_at, ledger.now(), "running").await?;
                 next_renewal = tokio::time::Instant::now() + renew_every;
             }
@@ -168,6 +170,29 @@ async fn upkeep(ledger: Ledger, ending: CancellationToken) {
             () = ending.cancelled() => {}
         }
     }
+}
+
+/// With no worker for so long, Meta may have given deliveries up: what is missing is looked for.
+const OUTAGE: Millis = 10 * MINUTE;
+
+/// Before the first sign of life after a time in which there was none, of any worker.
+async fn look_back(ledger: &Ledger, now: Millis) -> Result<(), DbErr> {
+    let last: Option<Option<Millis>> = worker::Entity::find()
+        .select_only()
+        .column_as(worker::Column::BeatAt.max(), "last")
+        .into_tuple()
+        .one(ledger.context().db.read())
+        .await?;
+    let Some(silence) = last.flatten().map(|last| now - last).filter(|silence| *silence > OUTAGE) else {
+        return Ok(());
+    };
+    if ledger.catalogue().kind(conversations_reconcile_due::KIND.name).is_none() {
+        return Ok(());
+    }
+    tracing::warn!(minutes = silence / MINUTE, "no worker was there; looking for messages that were missed");
+    let mut tx = ledger.context().db.begin().await?;
+    ledger.enqueue(&mut tx, vec![conversations_reconcile_due::after_outage()]).await?;
+    tx.commit().await
 }
 
 async fn beat(ledger: &Ledger, started_at: Millis, now: Millis, state: &str) -> Result<(), DbErr> {

@@ -155,8 +155,21 @@ impl LeadRoutes {
         shop.require(Scope::InboxRead)?;
         let mut table = csv::Writer::from_writer(Vec::new());
         let names = [
-            "id", "name", "email", "phone", "stage", "note", "conversationId", "connectionId", "firstSource",
-            "firstRef", "firstAdId", "lastSource", "lastRef", "lastAdId", "createdAt",
+            "id",
+            "name",
+            "email",
+            "phone",
+            "stage",
+            "note",
+            "conversationId",
+            "connectionId",
+            "firstSource",
+            "firstRef",
+            "firstAdId",
+            "lastSource",
+            "lastRef",
+            "lastAdId",
+            "createdAt",
         ];
         table.write_record(names).map_err(|error| Problem::internal(&error))?;
         let mut before = None;
@@ -282,9 +295,15 @@ mod tests {
 
     #[test]
     fn no_cell_is_a_formula() {
-        for (cell, expected) in
-            [("=1+1", "'=1+1"), ("@a", "'@a"), ("+49 1", "'+49 1"), ("-1", "'-1"), ("\tx", "'\tx"), ("a=b", "a=b"), ("", "")]
-        {
+        for (cell, expected) in [
+            ("=1+1", "'=1+1"),
+            ("@a", "'@a"),
+            ("+49 1", "'+49 1"),
+            ("-1", "'-1"),
+            ("\tx", "'\tx"),
+            ("a=b", "a=b"),
+            ("", ""),
+        ] {
             assert_eq!(plain(cell.to_owned()), expected);
         }
     }

@@ -151,8 +151,7 @@ impl ScheduledRoutes {
         let status = status.0.map(ScheduledStatus::name);
         let list = format!("scheduled {conversation:?} {status:?}");
         let before = app.cursors.read(&list, organization.0, cursor.as_deref())?;
-        let rows =
-            scheduled::list(app.ctx.db.read(), organization, conversation, status, before, limit + 1).await?;
+        let rows = scheduled::list(app.ctx.db.read(), organization, conversation, status, before, limit + 1).await?;
         let make = |position| app.cursors.make(&list, organization.0, position);
         let (rows, next_cursor) = cut(rows, limit, |row| (row.due_at, row.id), make);
         Ok(Json(ScheduledMessageList { items: rows.into_iter().map(shown).collect(), next_cursor }))

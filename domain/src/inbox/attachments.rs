@@ -79,10 +79,7 @@ pub fn named(message: &message::Model) -> Vec<Named> {
 }
 
 /// What is known of the files of some messages.
-pub async fn known(
-    db: &impl ConnectionTrait,
-    messages: impl IntoIterator<Item = Uuid>,
-) -> Result<Vec<Known>, DbErr> {
+pub async fn known(db: &impl ConnectionTrait, messages: impl IntoIterator<Item = Uuid>) -> Result<Vec<Known>, DbErr> {
     let ids: Vec<Uuid> = messages.into_iter().collect();
     if ids.is_empty() {
         return Ok(Vec::new());

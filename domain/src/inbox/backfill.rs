@@ -25,6 +25,8 @@ pub struct Found {
     pub cut: usize,
     /// Contacts whom nobody knows yet.
     pub strangers: Vec<Uuid>,
+    /// Those of the messages that have files.
+    pub with_files: Vec<Uuid>,
 }
 
 /// Stores what is missing of some conversations, from a time on.
@@ -56,7 +58,8 @@ pub async fn store(
             .exec(tx.conn())
             .await?;
     }
-    Ok(Found { messages: new.len(), cut, strangers: stored.strangers.into_keys().collect() })
+    let with_files = stored.with_files.into_iter().map(|(message, _)| message).collect();
+    Ok(Found { messages: new.len(), cut, strangers: stored.strangers.into_keys().collect(), with_files })
 }
 
 /// An account's conversations have been read back until now.

@@ -8,7 +8,7 @@ use crate::clock::{MINUTE, Millis};
 use crate::settings::Settings;
 use crate::usage::Tally;
 use entities::{connection, conversation, message, message_mark};
-use meta::webhook::{Event, EventBody};
+use meta::webhook::{Event, EventBody, ReactionAction};
 use sea_orm::sea_query::OnConflict;
 use sea_orm::{
     ColumnTrait, ConnectionTrait, DbErr, EntityTrait, IntoActiveModel, QueryFilter, QuerySelect, QueryTrait,
@@ -176,6 +176,9 @@ pub async fn store(
                 new_rows.write(db, &mut recorded, &mut touched).await?;
                 let message_id =
                     changes::apply(db, routed.event, conversation, routed.at(), routed.received_at).await?;
+                if opens_window(routed) {
+                    summary::window_opens(db, conversation.id, routed.at()).await?;
+                }
                 recorded[at] = Some(Recorded { message_id, ..Recorded::plain(Outcome::Updated, routed.event.kind()) });
             }
             Plan::LeadSource(person) => {
@@ -183,6 +186,9 @@ pub async fn store(
                 changed.insert(conversation.id);
                 if let EventBody::Referral(referral) = &routed.event.body {
                     summary::lead_source(db, conversation.id, &rows::lead_source(referral), routed.at()).await?;
+                }
+                if opens_window(routed) {
+                    summary::window_opens(db, conversation.id, routed.at()).await?;
                 }
                 recorded[at] = Some(Recorded::plain(Outcome::Updated, "lead source"));
             }
@@ -371,6 +377,17 @@ fn plan(routed: &Routed<'_>) -> Plan {
         | EventBody::ResponseFeedback { .. }
         | EventBody::Order { .. } => ignored("recorded only: changes no conversation"),
     }
+}
+
+/// Whether a contact's reaction or arrival lets the shop write, as their messages do (fact sheet §6.4).
+fn opens_window(routed: &Routed<'_>) -> bool {
+    let by_contact = routed.event.sender.as_deref() != Some(&routed.connection.external_id);
+    by_contact
+        && match &routed.event.body {
+            EventBody::Reaction { action, .. } => *action == ReactionAction::React,
+            EventBody::Referral(_) => true,
+            _ => false,
+        }
 }
 
 /// The customer of an event: the sender, or the recipient of what the account did itself.

@@ -52,6 +52,18 @@ pub(super) async fn unread(db: &impl ConnectionTrait, conversation_id: Uuid, sen
     Ok(())
 }
 
+/// Something the contact did opens Meta's window as a message would.
+pub(super) async fn window_opens(db: &impl ConnectionTrait, conversation_id: Uuid, at: Millis) -> Result<(), DbErr> {
+    let inbound = conversation::Column::LastInboundAt;
+    conversation::Entity::update_many()
+        .col_expr(inbound, Expr::value(Some(at)))
+        .filter(conversation::Column::Id.eq(conversation_id))
+        .filter(Condition::any().add(inbound.is_null()).add(inbound.lt(at)))
+        .exec(db)
+        .await?;
+    Ok(())
+}
+
 /// Keeps the earliest and the latest lead source.
 pub(super) async fn lead_source(
     db: &impl ConnectionTrait,

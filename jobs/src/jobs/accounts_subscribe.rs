@@ -3,7 +3,7 @@
 
 use super::meta_answer::{mark, tell, understand};
 use super::one_connection::{Payload, connection_of, skipped};
-use super::{Finish, HandlerError, Kind, Run, payload, run_again};
+use super::{Finish, HandlerError, Kind, Run, conversations_reconcile, payload, run_again};
 use crate::ledger::Ledger;
 use crate::ledger::enqueue::NewJob;
 use crate::ledger::operate::wake_connection;
@@ -152,7 +152,7 @@ async fn done(
     fresh: bool,
 ) -> Result<Finish, HandlerError> {
     let now = ledger.now();
-    let tx = ledger.context().db.begin().await?;
+    let mut tx = ledger.context().db.begin().await?;
     still_held(&tx, [job]).await?;
     if !connections::subscription_seen(&tx, connection, fresh, now).await? {
         tx.rollback().await?;
@@ -161,6 +161,11 @@ async fn done(
     if job.kind == KIND.name {
         // A send that found the account waiting for its owner in the moment it came back looks again now.
         wake_connection(&tx, connection.id, now).await?;
+    }
+    // What an account that has been here before was written while Meta told nobody.
+    if connection.subscribed_at.is_some() && (fresh || job.kind == KIND.name) {
+        let look = conversations_reconcile::job(connection.id, connection.organization_id);
+        ledger.enqueue(&mut tx, vec![look.trace(job.trace_id.clone())]).await?;
     }
     let decision = decide(job, Outcome::Completed(json!({ "subscribed": true, "repaired": fresh })), now, 0.5);
     settle(&tx, job, &decision, now).await?;

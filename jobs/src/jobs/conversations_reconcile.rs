@@ -1,8 +1,8 @@
-//! `conversations.reconcile`: reads an account's conversations back from Meta after a time in which no webhook could reach us,
-//! and stores the messages that are missing, marked as such. One page a job, a second apart: Meta allows two calls a second.
+//! `conversations.reconcile`: reads an account's conversations back from Meta, from the last time on, and stores the messages
+//! of which no webhook told, marked as such. One page a job, a second apart: Meta allows two calls a second.
 
 use super::meta_answer::understand;
-use super::{Finish, HandlerError, Kind, Run, leave, payload, profile_fetch, run_again};
+use super::{Finish, HandlerError, Kind, Run, attachment_fetch, leave, payload, profile_fetch, run_again};
 use crate::ledger::Ledger;
 use crate::ledger::enqueue::NewJob;
 use crate::ledger::settle::{settle, still_held};
@@ -37,15 +37,16 @@ pub static KIND: Kind = Kind {
 const PAGES: u32 = 100;
 /// Between two pages of one account.
 const PAUSE: Millis = SECOND;
-/// How much earlier than the gap is looked: Meta's clock, and what was on its way.
+/// How much earlier than that is looked: Meta's clock, and what was on its way.
 const MARGIN: Millis = 5 * MINUTE;
 
-#[derive(Debug, Deserialize, Serialize)]
+#[derive(Debug, Default, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Payload {
     connection_id: Uuid,
-    /// Messages from this time on.
-    since: Millis,
+    /// When the first page was read; what comes later comes by webhook, or the next time.
+    #[serde(default)]
+    begun_at: Option<Millis>,
     /// Where the list goes on.
     #[serde(default)]
     cursor: Cursor,
@@ -57,17 +58,15 @@ struct Payload {
     found: usize,
 }
 
-/// The job that looks for messages an account has missed since a time.
-pub fn job(connection: &connection::Model, since: Millis) -> NewJob {
-    let payload =
-        Payload { connection_id: connection.id, since: since - MARGIN, cursor: Cursor::default(), page: 0, found: 0 };
-    page(connection, &payload)
+/// The job that looks for messages an account has missed since it was looked through last.
+pub fn job(connection: Uuid, organization: Uuid) -> NewJob {
+    page(connection, organization, &Payload { connection_id: connection, ..Payload::default() })
 }
 
-fn page(connection: &connection::Model, payload: &Payload) -> NewJob {
+fn page(connection: Uuid, organization: Uuid, payload: &Payload) -> NewJob {
     NewJob::new(&KIND, json!(payload))
-        .dedupe_key(format!("reconcile:{}:{}", connection.id.simple(), payload.page))
-        .serves(connection.organization_id, connection.id)
+        .dedupe_key(format!("reconcile:{}:{}", connection.simple(), payload.page))
+        .serves(organization, connection)
 }
 
 fn run<'a>(ledger: &'a Ledger, job: &'a Job) -> BoxFuture<'a, Result<Finish, HandlerError>> {
@@ -92,25 +91,34 @@ fn run<'a>(ledger: &'a Ledger, job: &'a Job) -> BoxFuture<'a, Result<Finish, Han
                 return Ok(Finish::Outcome(understood.outcome(ledger.now(), None)));
             }
         };
-        // The list begins with what changed last: what lies before the gap ends it.
-        let reached = listed.iter().any(|one| one.updated_ms.is_some_and(|at| at < now_page.since));
+        // The list begins with what changed last: what lies before the last look ends it.
+        let since = connection.reconciled_at.unwrap_or(connection.created_at) - MARGIN;
+        let reached = listed.iter().any(|one| one.updated_ms.is_some_and(|at| at < since));
         let now = ledger.now();
+        let begun_at = now_page.begun_at.unwrap_or(now);
         let mut tx = ctx.db.begin().await?;
         still_held(&tx, [job]).await?;
-        let stored = backfill::store(&tx, ctx, &connection, &listed, now_page.since).await?;
+        let stored = backfill::store(&tx, ctx, &connection, &listed, since).await?;
         let total = now_page.found + stored.messages;
         let mut follow: Vec<NewJob> = stored
             .strangers
             .into_iter()
             .map(|contact| profile_fetch::job(contact, connection.organization_id, connection.id))
             .collect();
+        let files = stored.with_files.into_iter();
+        follow.extend(files.map(|one| attachment_fetch::job(one, connection.organization_id, connection.id)));
         let more = next.filter(|_| !reached && now_page.page + 1 < PAGES);
         let ended = more.is_none();
         if let Some(cursor) = more {
-            let payload = Payload { cursor, page: now_page.page + 1, found: total, ..now_page };
-            follow.push(page(&connection, &payload).run_at(now + PAUSE).trace(job.trace_id.clone()));
+            let (begun_at, next_page) = (Some(begun_at), now_page.page + 1);
+            let payload = Payload { cursor, begun_at, page: next_page, found: total, ..now_page };
+            follow.push(
+                page(connection.id, connection.organization_id, &payload)
+                    .run_at(now + PAUSE)
+                    .trace(job.trace_id.clone()),
+            );
         } else {
-            backfill::done(&tx, connection.id, now).await?;
+            backfill::done(&tx, connection.id, begun_at).await?;
         }
         ledger.enqueue(&mut tx, follow).await?;
         let result = json!({ "found": total, "cut": stored.cut, "ended": ended });

@@ -11,7 +11,9 @@ use domain::clock::{DAY, MINUTE, Millis};
 use domain::db::Tx;
 use domain::removal::{self, Taken};
 use entities::job::Model as Job;
-use entities::{contact, conversation, delivery, delivery_event, message, message_mark};
+use entities::{
+    attachment, contact, conversation, delivery, delivery_event, lead, message, message_mark, scheduled_message,
+};
 use futures::future::BoxFuture;
 use sea_orm::sea_query::{Expr, Query};
 use sea_orm::{ColumnTrait, DbErr, EntityTrait, QueryFilter, QuerySelect};
@@ -121,6 +123,18 @@ async fn inbox(ledger: &Ledger, connection: Uuid) -> Result<usize, DbErr> {
         let tx = ledger.context().db.begin().await?;
         message_mark::Entity::delete_many()
             .filter(message_mark::Column::ConversationId.is_in(some.iter().copied()))
+            .exec(tx.conn())
+            .await?;
+        attachment::Entity::delete_many()
+            .filter(attachment::Column::ConversationId.is_in(some.iter().copied()))
+            .exec(tx.conn())
+            .await?;
+        lead::Entity::delete_many()
+            .filter(lead::Column::ConversationId.is_in(some.iter().copied()))
+            .exec(tx.conn())
+            .await?;
+        scheduled_message::Entity::delete_many()
+            .filter(scheduled_message::Column::ConversationId.is_in(some.iter().copied()))
             .exec(tx.conn())
             .await?;
         message::Entity::delete_many()

@@ -1,5 +1,5 @@
 //! `ledger.prune`: deletes what has been kept long enough, in small batches so that nobody waits behind it: finished jobs,
-//! bodies and records of deliveries, ended sessions, attempts to connect accounts, old holds and workers that are gone.
+//! bodies and records of deliveries, ended sessions, keys of requests, attempts to connect accounts, old holds and workers that are gone.
 
 use super::{Finish, HandlerError, Kind, Run, leave, run_again};
 use crate::ledger::Ledger;
@@ -32,7 +32,7 @@ const BATCH: u64 = 500;
 type Which = fn(&Prune) -> &'static str;
 
 /// What goes: a name for the result, how long it is kept, and the statement.
-const RULES: [(&str, Age, Which); 10] = [
+const RULES: [(&str, Age, Which); 11] = [
     ("completedJobs", Age::Completed, |prune| prune.completed_jobs),
     ("discardedJobs", Age::Discarded, |prune| prune.discarded_jobs),
     ("cancelledJobs", Age::Discarded, |prune| prune.cancelled_jobs),
@@ -41,6 +41,7 @@ const RULES: [(&str, Age, Which); 10] = [
     ("signInFailures", Age::Day, |prune| prune.sign_in_failures),
     ("connectFlows", Age::Day, |prune| prune.connect_flows),
     ("messageMarks", Age::Deliveries, |prune| prune.message_marks),
+    ("idempotencyKeys", Age::Day, |prune| prune.idempotency_keys),
     ("holds", Age::Now, |prune| prune.holds),
     ("workers", Age::Day, |prune| prune.workers),
 ];

@@ -10,14 +10,14 @@ use crate::outcome::{Outcome, decide};
 use crate::policy::STANDARD;
 use crate::queue::Queue;
 use crate::run;
-use domain::scheduled::{self, Released};
 use domain::db::Tx;
+use domain::scheduled::{self, Released};
 use entities::job::{self, Model as Job};
 use entities::scheduled_message;
 use futures::future::BoxFuture;
+use sea_orm::{ColumnTrait, DbErr, EntityTrait, QueryFilter};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use sea_orm::{ColumnTrait, DbErr, EntityTrait, QueryFilter};
 use uuid::Uuid;
 
 /// The kind.

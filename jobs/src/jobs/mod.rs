@@ -8,6 +8,7 @@ pub mod accounts_subscribe;
 pub mod attachment_fetch;
 mod connect_flow;
 pub mod conversations_reconcile;
+pub mod conversations_reconcile_due;
 pub mod data_delete;
 pub mod ledger_prune;
 pub mod message_reconcile;
@@ -58,6 +59,7 @@ pub const CATALOGUE: Catalogue = Catalogue {
         &profile_fetch::KIND,
         &attachment_fetch::KIND,
         &conversations_reconcile::KIND,
+        &conversations_reconcile_due::KIND,
         &oauth_exchange_code::KIND,
         &oauth_fetch_accounts::KIND,
         &oauth_expire::KIND,
@@ -75,6 +77,7 @@ pub const CATALOGUE: Catalogue = Catalogue {
     schedules: &[
         (&token_refresh_due::KIND, DAY),
         (&accounts_check_due::KIND, accounts_check_due::EVERY),
+        (&conversations_reconcile_due::KIND, conversations_reconcile_due::EVERY),
         (&ledger_prune::KIND, HOUR),
     ],
 };

@@ -125,6 +125,9 @@ DELETE FROM connect_flows WHERE id = ANY(ARRAY(SELECT id FROM connect_flows WHER
             message_marks: "
 DELETE FROM message_marks WHERE ctid = ANY(ARRAY(
     SELECT ctid FROM message_marks WHERE created_at < $1 LIMIT $2))",
+            idempotency_keys: "
+DELETE FROM idempotency_keys WHERE ctid = ANY(ARRAY(
+    SELECT ctid FROM idempotency_keys WHERE created_at < $1 LIMIT $2))",
             holds: "
 DELETE FROM holds WHERE id = ANY(ARRAY(SELECT id FROM holds WHERE until_at < $1 LIMIT $2))",
             workers: "

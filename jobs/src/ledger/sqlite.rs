@@ -107,6 +107,8 @@ DELETE FROM sign_in_failures WHERE subject IN (
 DELETE FROM connect_flows WHERE id IN (SELECT id FROM connect_flows WHERE created_at < ?1 LIMIT ?2)",
             message_marks: "
 DELETE FROM message_marks WHERE rowid IN (SELECT rowid FROM message_marks WHERE created_at < ?1 LIMIT ?2)",
+            idempotency_keys: "
+DELETE FROM idempotency_keys WHERE rowid IN (SELECT rowid FROM idempotency_keys WHERE created_at < ?1 LIMIT ?2)",
             holds: "
 DELETE FROM holds WHERE id IN (SELECT id FROM holds WHERE until_at < ?1 LIMIT ?2)",
             workers: "

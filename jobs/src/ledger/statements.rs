@@ -60,6 +60,8 @@ pub struct Prune {
     pub connect_flows: &'static str,
     /// Marks of messages that never came.
     pub message_marks: &'static str,
+    /// Keys of requests; the same key may be used anew.
+    pub idempotency_keys: &'static str,
     /// Holds that are over.
     pub holds: &'static str,
     /// Workers that are gone.

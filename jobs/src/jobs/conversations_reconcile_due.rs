@@ -1,0 +1,71 @@
+//! `conversations.reconcile_due`: has every account's conversations compared with Meta's once a day, and soon after a time in
+//! which nobody was there to take webhooks: for some messages none ever comes.
+
+use super::{Finish, HandlerError, Kind, Run, conversations_reconcile, leave, payload, run_again};
+use crate::ledger::Ledger;
+use crate::ledger::enqueue::NewJob;
+use crate::outcome::Outcome;
+use crate::policy::{Policy, STANDARD};
+use crate::queue::Queue;
+use domain::clock::{DAY, MINUTE, Millis};
+use domain::connections;
+use entities::job::Model as Job;
+use futures::future::BoxFuture;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use std::time::Duration;
+use uuid::Uuid;
+
+/// The kind.
+pub static KIND: Kind = Kind {
+    name: "conversations.reconcile_due",
+    queue: Queue::Maintenance,
+    policy: Policy { max_attempts: 3, timeout: Some(Duration::from_secs(600)), ..STANDARD },
+    run: Run::One(run),
+    on_lapse: run_again,
+    on_given_up: leave,
+};
+
+/// How often.
+pub const EVERY: Millis = DAY;
+/// Over how long the looks after an outage are spread.
+const AFTER_OUTAGE: Millis = 10 * MINUTE;
+const BATCH: u64 = 500;
+
+#[derive(Debug, Default, Deserialize, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Payload {
+    /// Nobody was there for a while.
+    #[serde(default)]
+    outage: bool,
+}
+
+/// The job that looks soon, after an outage.
+pub(crate) fn after_outage() -> NewJob {
+    NewJob::new(&KIND, json!(Payload { outage: true })).dedupe_key("reconcile:after-outage".to_owned())
+}
+
+fn run<'a>(ledger: &'a Ledger, job: &'a Job) -> BoxFuture<'a, Result<Finish, HandlerError>> {
+    Box::pin(async move {
+        let Payload { outage } = match payload(job) {
+            Ok(payload) => payload,
+            Err(unreadable) => return Ok(unreadable.into()),
+        };
+        let spread = if outage { AFTER_OUTAGE } else { EVERY };
+        let ctx = ledger.context();
+        let (mut after, mut looks) = (Uuid::nil(), 0);
+        loop {
+            let page = connections::to_check(ctx.db.read(), after, BATCH).await?;
+            let Some((last, _)) = page.last() else { break };
+            after = *last;
+            let now = ledger.now();
+            let jobs = page.iter().map(|(id, organization)| {
+                conversations_reconcile::job(*id, *organization).run_at(now + rand::random_range(0..spread))
+            });
+            let mut tx = ctx.db.begin().await?;
+            looks += ledger.enqueue(&mut tx, jobs.collect()).await?.len();
+            tx.commit().await?;
+        }
+        Ok(Finish::Outcome(Outcome::Completed(json!({ "looks": looks, "afterOutage": outage }))))
+    })
+}
