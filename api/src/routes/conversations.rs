@@ -2,12 +2,14 @@
 
 use super::Tag;
 use super::messages::{self, Message};
+use super::platform::ShownPlatform;
 use crate::app::App;
 use crate::auth::Shop;
 use crate::cursor::{cut, limit};
 use crate::problem::{Code, Problem};
 use domain::api_keys::Scope;
 use domain::clock::{Millis, rfc3339};
+use domain::connections::Platform;
 use domain::id::IdKind;
 use domain::inbox::threads::{self, Thread, Wanted};
 use domain::window;
@@ -16,7 +18,7 @@ use poem::web::Data;
 use poem_openapi::param::{Path, Query};
 use poem_openapi::payload::Json;
 use poem_openapi::types::Any;
-use poem_openapi::{ApiResponse, Enum, Object, OpenApi};
+use poem_openapi::{ApiResponse, Object, OpenApi};
 use serde_json::{Value, json};
 use std::sync::Arc;
 use uuid::Uuid;
@@ -38,14 +40,6 @@ struct Contact {
     picture_url: Option<String>,
     /// `known`, or `refused` where Meta does not tell who it is; absent where it has not been asked.
     profile: Option<String>,
-}
-
-/// Where accounts are.
-#[derive(Clone, Copy, Debug, Enum)]
-#[oai(rename_all = "lowercase")]
-enum Platform {
-    Instagram,
-    Facebook,
 }
 
 /// The one thread between an account and a customer.
@@ -104,7 +98,7 @@ impl ConversationRoutes {
         /// Only those of this account, `con_…`.
         #[oai(name = "connectionId")]
         connection: Query<Option<String>>,
-        platform: Query<Option<Platform>>,
+        platform: Query<Option<ShownPlatform>>,
         /// Only those that are leads, or only those that are none.
         lead: Query<Option<bool>>,
         /// 1 to 100.
@@ -119,10 +113,7 @@ impl ConversationRoutes {
             unread: unread.0.unwrap_or(false),
             // A foreign account has no conversations here, like one that does not exist.
             connection: connection.0.map(|id| IdKind::Connection.parse(&id).unwrap_or_default()),
-            platform: platform.0.map(|platform| match platform {
-                Platform::Instagram => "instagram",
-                Platform::Facebook => "facebook",
-            }),
+            platform: platform.0.map(|platform| Platform::from(platform).as_str()),
             lead: lead.0,
         };
         // A cursor goes on with what it was made for.

@@ -15,6 +15,7 @@ pub mod messages;
 pub mod meta;
 pub mod notifications;
 pub mod plans;
+mod platform;
 pub mod scheduled;
 pub mod sending;
 pub mod templates;

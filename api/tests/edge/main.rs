@@ -11,6 +11,7 @@ mod inbox;
 mod limits;
 mod logins;
 mod rows;
+mod talks;
 mod tenants;
 mod webhooks;
 mod world;

@@ -46,6 +46,10 @@ pub struct Like {
     pub meta: meta::client::Settings,
     pub instagram_login: Login,
     pub mail: Option<Mail>,
+    /// Further hosts of files.
+    pub media_hosts: Vec<String>,
+    pub ai: Option<ai::Client>,
+    pub human_agent: bool,
 }
 
 impl Default for Like {
@@ -60,6 +64,9 @@ impl Default for Like {
             meta: meta::client::Settings::default(),
             instagram_login: Login::Instagram,
             mail: None,
+            media_hosts: Vec::new(),
+            ai: None,
+            human_agent: false,
         }
     }
 }
@@ -92,6 +99,7 @@ impl World {
             facebook_webhook_secrets: AppSecrets::new(vec!["meta".into()]),
             instagram_login: like.instagram_login,
             mail: like.mail,
+            human_agent: like.human_agent,
             redirect_uri: format!("{}/api/meta/callback", like.origin),
             redirect_instagram_uri: format!("{}/api/meta/instagram/callback", like.origin),
             ..Settings::default()
@@ -101,8 +109,8 @@ impl World {
             vault: Arc::new(Vault::new(vec![VaultKey::new("k1", [7; 32]).unwrap()]).unwrap()),
             meta: Arc::new(MetaClient::new(like.meta).unwrap()),
             clock: clock.clone(),
-            media: meta::MediaClient::new(Vec::new(), Duration::from_secs(2)).unwrap(),
-            ai: None,
+            media: meta::MediaClient::new(like.media_hosts, Duration::from_secs(2)).unwrap(),
+            ai: like.ai,
             settings: Arc::new(settings),
         };
         let ledger_settings = LedgerSettings {

@@ -3,6 +3,7 @@
 use super::super::Tag;
 use super::super::body::Sent;
 use super::super::connections::{Connection, shown};
+use super::super::platform::ShownPlatform;
 use super::{PATIENCE, binding, callback};
 use crate::app::App;
 use crate::auth::Session;
@@ -19,7 +20,7 @@ use poem::Request;
 use poem::web::Data;
 use poem_openapi::param::{Header, Query};
 use poem_openapi::payload::Json;
-use poem_openapi::{ApiResponse, Enum, Object, OpenApi};
+use poem_openapi::{ApiResponse, Object, OpenApi};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder};
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -29,13 +30,6 @@ use uuid::Uuid;
 /// The routes of this file.
 #[derive(Clone, Copy, Debug)]
 pub struct ChooseRoutes;
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
-#[oai(rename = "Platform", rename_all = "lowercase")]
-enum ShownPlatform {
-    Instagram,
-    Facebook,
-}
 
 /// An account that can be connected.
 #[derive(Object)]
@@ -189,10 +183,7 @@ impl ChooseRoutes {
         body: Sent<Choice>,
     ) -> Result<Chosen, Problem> {
         let Choice { token, platform, selected_page_ids } = body.0;
-        let platform = match platform {
-            ShownPlatform::Instagram => Platform::Instagram,
-            ShownPlatform::Facebook => Platform::Facebook,
-        };
+        let platform = Platform::from(platform);
         let selection = Selection::new(selected_page_ids)
             .ok_or_else(|| Problem::with(Code::InvalidRequest, "Choose from 1 to 1000 accounts."))?;
         let binding = binding(&app, &session, request);

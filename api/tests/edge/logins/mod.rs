@@ -59,7 +59,14 @@ impl Logins {
             timeouts: meta::Timeouts { connect: Duration::from_secs(1), total: Duration::from_secs(2) },
             ..meta::client::Settings::default()
         };
-        let world = World::like(Like { meta, ..like }).await;
+        let model = ai::Client::new(ai::Settings {
+            base_url: format!("{base}/ai/v1"),
+            api_key: Some("sk-test".into()),
+            model: "stand-in".to_owned(),
+            timeout: Duration::from_millis(500),
+        });
+        let (ai, media_hosts) = (Some(model.unwrap()), vec![running.addr.to_string()]);
+        let world = World::like(Like { meta, ai, media_hosts, ..like }).await;
         let http = reqwest::Client::builder()
             .no_proxy()
             .redirect(reqwest::redirect::Policy::none())
