@@ -43,6 +43,9 @@ pub(crate) fn list(world: &World) -> Value {
 /// `POST faults`
 pub(crate) fn add(world: &mut World, input: &Input) -> Answer {
     let wanted: FaultInput = input.json()?;
+    if wanted.account_id.is_some() && catalogue::find(&wanted.name).is_some_and(|fault| !fault.group.knows_account()) {
+        return Err(ControlError::invalid("calls of this kind do not tell an account: leave out accountId"));
+    }
     if let Some(id) = wanted.account_id.as_ref().filter(|id| world.manager(id).is_none()) {
         input::account(world, id)?;
     }

@@ -10,6 +10,7 @@ pub(crate) mod error;
 pub(crate) mod faults;
 pub(crate) mod input;
 pub(crate) mod messages;
+pub(crate) mod model;
 pub(crate) mod people;
 pub(crate) mod reading;
 pub(crate) mod settings;
@@ -89,6 +90,8 @@ async fn dispatch(shared: &Arc<Shared>, method: &str, path: &str, input: &Input)
         ("GET", "faults") => shared.read(|world| ok(faults::list(world))),
         ("POST", "faults") => shared.with(|world| faults::add(world, input)),
         ("DELETE", "faults") => shared.with(|world| faults::remove(world, input)),
+        ("GET", "ai") => shared.read(|world| ok(model::show(world))),
+        ("POST", "ai") => shared.with(|world| model::change(world, input)),
         ("GET", "settings") => shared.read(|world| settings::show(world)),
         ("POST", "settings") => shared.with(|world| settings::change(world, input)),
         ("POST", "reset") => shared.with(|world| settings::reset(world, input)),
@@ -98,7 +101,7 @@ async fn dispatch(shared: &Arc<Shared>, method: &str, path: &str, input: &Input)
 }
 
 /// Paths that exist, for the answer to a wrong method.
-const KNOWN: [&str; 31] = [
+const KNOWN: [&str; 32] = [
     "",
     "deliver",
     "release",
@@ -128,6 +131,7 @@ const KNOWN: [&str; 31] = [
     "counters",
     "clock",
     "faults",
+    "ai",
     "settings",
     "reset",
 ];

@@ -3,66 +3,7 @@
 
 use serde_json::{Map, Value, json};
 
-/// Where a fault acts; of each group at most one fires at a time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) enum Group {
-    /// The send is refused or disturbed before it is accepted.
-    Refusal,
-    /// The send is accepted and its answer is disturbed.
-    Answer,
-    /// The echo of an accepted send.
-    Echo,
-    /// A read of conversations or profiles.
-    Read,
-    /// A webhook event as it is made.
-    Event,
-    /// One attempt to deliver a webhook.
-    Attempt,
-    /// The redirect from the dialog to the program, after a person has allowed.
-    Dialog,
-    /// A code is exchanged for a token, with either product.
-    CodeExchange,
-    /// A short-lived token is exchanged for a long-lived one, with either product.
-    LongLived,
-    /// An Instagram token is refreshed.
-    Refresh,
-    /// `/me` and what a token reads about itself.
-    Identity,
-    /// `/me/accounts`.
-    AccountList,
-    /// `/me/permissions`.
-    Permissions,
-    /// `POST subscribed_apps`.
-    Subscribe,
-    /// `DELETE subscribed_apps`.
-    Unsubscribe,
-    /// `GET subscribed_apps`.
-    SubscriptionRead,
-}
-
-impl Group {
-    /// The name in lists.
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Refusal => "send, before it is accepted",
-            Self::Answer => "send, its answer",
-            Self::Echo => "send, its echo",
-            Self::Read => "reads",
-            Self::Event => "webhook event",
-            Self::Attempt => "webhook attempt",
-            Self::Dialog => "consent, its redirect",
-            Self::CodeExchange => "code exchange",
-            Self::LongLived => "long-lived exchange",
-            Self::Refresh => "refresh",
-            Self::Identity => "identity read",
-            Self::AccountList => "account list",
-            Self::Permissions => "permission read",
-            Self::Subscribe => "subscribe",
-            Self::Unsubscribe => "unsubscribe",
-            Self::SubscriptionRead => "subscription read",
-        }
-    }
-}
+use super::Group;
 
 /// One line of the table.
 #[derive(Debug)]
@@ -253,6 +194,29 @@ pub(crate) const CATALOGUE: &[Fault] = &[
         "{}",
         "100/33, HTTP 400: Meta does not list subscriptions",
     ),
+    fault("ai_timeout", Group::Model, r#"{"ms":30000}"#, "hangs, then the connection is closed"),
+    fault(
+        "ai_error",
+        Group::Model,
+        r#"{"status":503}"#,
+        "an error with this HTTP status: 400 to 599, anything else counts as 503",
+    ),
+    fault("ai_refusal", Group::Model, "{}", "`message.refusal` is set, `message.content` is null"),
+    fault("ai_filtered", Group::Model, "{}", "HTTP 400, code `content_filter`"),
+    fault(
+        "ai_garbage",
+        Group::Model,
+        r#"{"how":"json"}"#,
+        "HTTP 200 with a body that is no completion: other JSON (how: `json`) or a page (`html`)",
+    ),
+    fault(
+        "ai_long",
+        Group::Model,
+        "{}",
+        "an answer of 5,000 characters, many of several bytes, some of several code points",
+    ),
+    fault("ai_link", Group::Model, "{}", "an answer with links to https://evil.example/, bare and in Markdown"),
+    fault("ai_empty", Group::Model, "{}", "an answer without a character"),
 ];
 
 /// The line of that name.

@@ -6,7 +6,10 @@ use std::collections::BTreeMap;
 use rand::{RngExt, rngs::StdRng};
 use serde_json::{Map, Value, json};
 
-use super::catalogue::{self, Fault, Group};
+use super::{
+    Group,
+    catalogue::{self, Fault},
+};
 
 /// A fault that has been switched on.
 #[derive(Debug)]

@@ -117,7 +117,7 @@ pub(crate) async fn run(
         }
         Some(Effect::Hang(ms)) => {
             answer.count_refused();
-            hang(shared, call, ms).await;
+            hang(shared, call.peer, ms).await;
             shared.connections.cut(call.peer, Cut::Close);
             Response::default()
         }

@@ -72,7 +72,7 @@ async fn disturb(shared: &Arc<Shared>, call: &Call, fault: &Fired) -> Option<Res
         }
         "timeout_before_accept" => {
             shared.with(|world| world.counters.refused("timeout".to_owned()));
-            hang(shared, call, fault.number("ms")).await;
+            hang(shared, call.peer, fault.number("ms")).await;
             shared.connections.cut(call.peer, Cut::Close);
             Some(Response::default())
         }
@@ -137,10 +137,10 @@ async fn answer(shared: &Arc<Shared>, call: &Call, accepted: Accepted, version: 
     let ms = fault.as_ref().map_or(0, |fault| fault.number("ms"));
     let how = Cut::parse(fault.as_ref().and_then(|fault| fault.text("how")));
     let there = match name {
-        Some("slow_answer") => hang(shared, call, ms).await,
+        Some("slow_answer") => hang(shared, call.peer, ms).await,
         Some("hold_answer") => held(shared, call).await,
         Some("timeout_after_accept") => {
-            hang(shared, call, ms).await;
+            hang(shared, call.peer, ms).await;
             shared.connections.cut(call.peer, Cut::Close);
             true
         }

@@ -1,17 +1,17 @@
 //! Answers that do not come: hanging for a while, or held until someone lets them go.
 //! A caller that hangs up ends the wait, so that nothing is done for somebody who is gone.
 
-use std::time::Duration;
+use std::{net::SocketAddr, time::Duration};
 
 use crate::world::Shared;
 
 use super::call::Call;
 
 /// Waits that long; false when the caller hung up before.
-pub(crate) async fn hang(shared: &Shared, call: &Call, ms: u64) -> bool {
+pub(crate) async fn hang(shared: &Shared, peer: Option<SocketAddr>, ms: u64) -> bool {
     tokio::select! {
         () = tokio::time::sleep(Duration::from_millis(ms)) => true,
-        () = shared.connections.hung_up(call.peer) => false,
+        () = shared.connections.hung_up(peer) => false,
     }
 }
 

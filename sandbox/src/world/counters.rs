@@ -81,6 +81,7 @@ impl World {
             "webhooksDropped": counters.webhooks_dropped,
             "conversationReads": counters.conversation_reads,
             "profileReads": counters.profile_reads,
+            "aiCalls": self.model.calls,
             "faultsFired": self.faults.fired(),
             "held": counters.held,
             "repliesByInbound": replies,

@@ -19,7 +19,7 @@ use rand::{SeedableRng, rngs::StdRng};
 use tokio::sync::{Notify, watch};
 
 use crate::{
-    clock::Clock, config::Config, connection::Connections, faults::Faults, ids::Ids, oauth::codes::Code,
+    clock::Clock, config::Config, connection::Connections, faults::Faults, ids::Ids, model::Model, oauth::codes::Code,
     webhook::queue::Queue,
 };
 
@@ -45,6 +45,7 @@ pub(crate) struct World {
     pub(crate) inbound: Vec<inbound::Inbound>,
     pub(crate) queue: Queue,
     pub(crate) faults: Faults,
+    pub(crate) model: Model,
     pub(crate) counters: Counters,
     /// Counts resets, so that what was under way before one is not taken for the new world's.
     pub(crate) epoch: u64,
@@ -67,6 +68,7 @@ impl World {
             inbound: Vec::new(),
             queue: Queue::default(),
             faults: Faults::default(),
+            model: Model::default(),
             counters: Counters::default(),
             epoch: 0,
         }
