@@ -72,6 +72,14 @@ impl Ids {
         format!("AQ{}", URL_SAFE_NO_PAD.encode(bytes))
     }
 
+    /// The name of a file; the counter in it keeps it unique whatever the seed.
+    pub(crate) fn media(&mut self, rng: &mut StdRng) -> String {
+        self.next += 1;
+        let mut bytes = [0_u8; 12];
+        rng.fill_bytes(&mut bytes);
+        format!("{}_{}_n", self.next, URL_SAFE_NO_PAD.encode(bytes))
+    }
+
     /// An access token; clients must not read anything into its first letters.
     pub(crate) fn token(&mut self, rng: &mut StdRng, instagram: bool) -> String {
         let mut bytes = [0_u8; 48];

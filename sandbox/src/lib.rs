@@ -1,4 +1,4 @@
-//! A local, faithful Meta: sign-in and tokens, Send API, reads, signed webhooks, and a control interface; and a model.
+//! A local, faithful Meta: sign-in and tokens, Send API, reads, signed webhooks, files, a model, and a control interface.
 //! The demo and the tests talk to it over HTTP only; it shares no type with the client it stands in for.
 
 mod clock;
@@ -8,6 +8,7 @@ mod control;
 mod faults;
 mod graph;
 mod ids;
+mod media;
 mod model;
 mod oauth;
 mod server;

@@ -14,7 +14,7 @@ use crate::{
     connection::{Connections, CuttableListener},
     control,
     graph::{self, call::Call},
-    model, webhook,
+    media, model, webhook,
     world::Shared,
 };
 
@@ -87,7 +87,7 @@ pub async fn run(addr: SocketAddr, config: Config, shutdown: impl Future<Output 
     Ok(())
 }
 
-/// Every request: the control interface under `/sandbox`, a model under `/ai`, Meta's hosts everywhere else.
+/// Every request: the control interface under `/sandbox`, a model under `/ai`, files under `/media`, Meta's hosts everywhere else.
 struct Front {
     shared: Arc<Shared>,
 }
@@ -106,6 +106,9 @@ impl Endpoint for Front {
         let path = request.original_uri().path();
         if path == "/sandbox" || path.starts_with("/sandbox/") {
             return Ok(control::answer(&self.shared, &request, &body).await);
+        }
+        if path.starts_with("/media/") {
+            return Ok(media::answer(&self.shared, &request).await);
         }
         if path.starts_with("/ai/") {
             return Ok(model::answer(&self.shared, &request, &body).await);

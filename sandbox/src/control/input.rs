@@ -1,7 +1,7 @@
 //! Query and body of a control request.
 //! Syntax errors are 400, shapes that do not fit are 422, with the place named.
 
-use poem::Request;
+use poem::{Request, http::header};
 use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::{Map, Value};
 
@@ -17,12 +17,19 @@ use super::error::ControlError;
 pub(crate) struct Input {
     query: Map<String, Value>,
     body: Vec<u8>,
+    /// Where the caller thinks we are: `http://127.0.0.1:PORT`.
+    origin: String,
 }
 
 impl Input {
     pub(crate) fn new(request: &Request, body: &[u8]) -> Self {
         let query = pairs(request.original_uri().query().unwrap_or_default());
-        Self { query, body: body.to_vec() }
+        let origin = format!("http://{}", request.header(header::HOST).unwrap_or("127.0.0.1"));
+        Self { query, body: body.to_vec(), origin }
+    }
+
+    pub(crate) fn origin(&self) -> &str {
+        &self.origin
     }
 
     pub(crate) fn query(&self, name: &str) -> Option<&str> {

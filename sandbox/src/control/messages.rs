@@ -66,9 +66,10 @@ pub(crate) fn write(world: &mut World, input: &Input) -> Answer {
         return Err(ControlError::invalid("attachments, referral, story and postback are JSON objects"));
     }
     let place = input::place_or_new(world, &wanted.account_id, &wanted.customer_id)?;
+    let attachments = wanted.attachments.into_iter().map(|given| world.with_link(input.origin(), given)).collect();
     let written = Written {
         text: wanted.text,
-        attachments: wanted.attachments,
+        attachments,
         reply_to: wanted.reply_to,
         quick_reply: wanted.quick_reply,
         referral: wanted.referral,

@@ -9,6 +9,7 @@ pub(crate) mod deliver;
 pub(crate) mod error;
 pub(crate) mod faults;
 pub(crate) mod input;
+pub(crate) mod media;
 pub(crate) mod messages;
 pub(crate) mod model;
 pub(crate) mod people;
@@ -90,6 +91,7 @@ async fn dispatch(shared: &Arc<Shared>, method: &str, path: &str, input: &Input)
         ("GET", "faults") => shared.read(|world| ok(faults::list(world))),
         ("POST", "faults") => shared.with(|world| faults::add(world, input)),
         ("DELETE", "faults") => shared.with(|world| faults::remove(world, input)),
+        ("POST", "media") => shared.with(|world| media::link(world, input)),
         ("GET", "ai") => shared.read(|world| ok(model::show(world))),
         ("POST", "ai") => shared.with(|world| model::change(world, input)),
         ("GET", "settings") => shared.read(|world| settings::show(world)),
@@ -101,7 +103,7 @@ async fn dispatch(shared: &Arc<Shared>, method: &str, path: &str, input: &Input)
 }
 
 /// Paths that exist, for the answer to a wrong method.
-const KNOWN: [&str; 32] = [
+const KNOWN: [&str; 33] = [
     "",
     "deliver",
     "release",
@@ -131,6 +133,7 @@ const KNOWN: [&str; 32] = [
     "counters",
     "clock",
     "faults",
+    "media",
     "ai",
     "settings",
     "reset",

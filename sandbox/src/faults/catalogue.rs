@@ -217,6 +217,7 @@ pub(crate) const CATALOGUE: &[Fault] = &[
     ),
     fault("ai_link", Group::Model, "{}", "an answer with links to https://evil.example/, bare and in Markdown"),
     fault("ai_empty", Group::Model, "{}", "an answer without a character"),
+    fault("media_unavailable", Group::MediaRead, "{}", "HTTP 503; also for names that do not exist"),
 ];
 
 /// The line of that name.

@@ -38,6 +38,8 @@ pub(crate) enum Group {
     SubscriptionRead,
     /// A completion of the stand-in for a model.
     Model,
+    /// A file is fetched.
+    MediaRead,
 }
 
 impl Group {
@@ -61,11 +63,12 @@ impl Group {
             Self::Unsubscribe => "unsubscribe",
             Self::SubscriptionRead => "subscription read",
             Self::Model => "model",
+            Self::MediaRead => "media read",
         }
     }
 
     /// Whether a call of this kind tells whose it is; else a fault cannot be one account's.
     pub(crate) fn knows_account(self) -> bool {
-        !matches!(self, Self::Model)
+        !matches!(self, Self::Model | Self::MediaRead)
     }
 }

@@ -209,6 +209,10 @@ impl GraphError {
         if instagram { error.sub(2_534_015) } else { error }
     }
 
+    pub(crate) fn upload_failed() -> Self {
+        Self::invalid("(#100) Upload attachment failure.").sub(2_018_047)
+    }
+
     pub(crate) fn window(instagram: bool) -> Self {
         if instagram {
             Self::new(403, 10, WINDOW).sub(2_534_022)

@@ -147,7 +147,16 @@ fn check_attachment(attachment: &Value, instagram: bool) -> Result<(), GraphErro
     match attachment {
         Value::Array(list) if list.is_empty() || list.len() > IMAGES => Err(problem()),
         Value::Array(list) => list.iter().try_for_each(|one| check_attachment(one, instagram)),
-        one if one["type"].is_string() => Ok(()),
-        _ => Err(problem()),
+        one if !one["type"].is_string() => Err(problem()),
+        one => match &one["payload"]["url"] {
+            Value::Null => Ok(()),
+            Value::String(url) if is_web(url) => Ok(()),
+            _ => Err(GraphError::upload_failed()),
+        },
     }
+}
+
+/// Only an address on the web can be fetched. Nothing is: whether there is a file behind it would be Meta's to find out.
+fn is_web(url: &str) -> bool {
+    reqwest::Url::parse(url).is_ok_and(|url| matches!(url.scheme(), "http" | "https"))
 }

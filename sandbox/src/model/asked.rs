@@ -76,7 +76,11 @@ fn check(index: usize, message: &Value) -> Result<(), Refused> {
             return Err(Refused::invalid(&format!("{at}.role"), Some("invalid_value"), text));
         }
         None => {
-            return Err(wrong_type(&format!("{at}.role"), "one of 'system', 'assistant', and 'user'", &message["role"]));
+            return Err(wrong_type(
+                &format!("{at}.role"),
+                "one of 'system', 'assistant', and 'user'",
+                &message["role"],
+            ));
         }
     }
     match &message["content"] {

@@ -28,6 +28,7 @@ pub(crate) struct Counters {
     pub(crate) webhooks_dropped: u64,
     pub(crate) conversation_reads: u64,
     pub(crate) profile_reads: u64,
+    pub(crate) media_reads: u64,
     pub(crate) held: u64,
     pub(crate) oauth: OauthCounters,
 }
@@ -81,6 +82,7 @@ impl World {
             "webhooksDropped": counters.webhooks_dropped,
             "conversationReads": counters.conversation_reads,
             "profileReads": counters.profile_reads,
+            "mediaReads": counters.media_reads,
             "aiCalls": self.model.calls,
             "faultsFired": self.faults.fired(),
             "held": counters.held,

@@ -11,6 +11,7 @@ mod harness;
 mod instagram_login;
 mod lifecycle;
 mod load;
+mod media;
 mod model;
 mod oauth_faults;
 mod raw;

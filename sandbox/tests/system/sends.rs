@@ -83,10 +83,17 @@ async fn bad_bodies_have_their_codes() {
     h.dm(&page, "hello").await;
     let to = |pair: &Pair| json!({"id": pair.customer});
     let image = json!({"type": "image", "payload": {"url": "https://cdn.test/a.png"}});
+    let with_url = |pair: &Pair, url: serde_json::Value| {
+        let attachment = json!({"type": "image", "payload": {"url": url}});
+        json!({"recipient": to(pair), "message": {"attachment": attachment}})
+    };
     let cases = [
         (&ig, json!({"recipient": {"id": "404"}, "message": {"text": "a"}}), (100, 2_534_014)),
         (&page, json!({"recipient": {"id": "404"}, "message": {"text": "a"}}), (100, 2_018_001)),
         (&ig, json!({"recipient": to(&ig), "message": {"text": "a", "attachment": image}}), (100, 2_534_015)),
+        (&ig, with_url(&ig, json!("file:///etc/passwd")), (100, 2_018_047)),
+        (&page, with_url(&page, json!("not an address")), (100, 2_018_047)),
+        (&page, with_url(&page, json!(5)), (100, 2_018_047)),
         (&ig, json!({"recipient": to(&ig)}), (100, 2_534_015)),
         (&ig, json!({"message": {"text": "a"}}), (100, 0)),
         (
