@@ -121,6 +121,8 @@ pub struct Config {
     pub accounts_need_business_management: bool,
     /// Events flow only for fields subscribed at app level and, for Pages, at the Page too.
     pub enforce_subscribed_fields: bool,
+    /// How many reads of conversations an account may make in a second; unset: as many as it likes.
+    pub conversation_reads_per_second: Option<u32>,
 }
 
 /// What a configuration of Login for Business usually asks for: everything messaging needs.
@@ -175,6 +177,7 @@ impl Default for Config {
             empty_account_pages: 0,
             accounts_need_business_management: false,
             enforce_subscribed_fields: false,
+            conversation_reads_per_second: None,
         }
     }
 }
@@ -218,6 +221,9 @@ impl Config {
         }
         if !(1..=100).contains(&self.accounts_per_page) || self.empty_account_pages > 100 {
             return Some("accountsPerPage must be 1 to 100, emptyAccountPages at most 100".to_owned());
+        }
+        if self.conversation_reads_per_second.is_some_and(|reads| !(1..=1000).contains(&reads)) {
+            return Some("conversationReadsPerSecond must be 1 to 1000".to_owned());
         }
         if self.expires_in_drift_seconds > 86_400 {
             return Some("expiresInDriftSeconds is at most a day".to_owned());

@@ -84,6 +84,9 @@ pub(crate) const CATALOGUE: &[Fault] = &[
     fault("no_echo", Group::Echo, "{}", "no echo at all"),
     fault("echo_late", Group::Echo, r#"{"ms":2000}"#, "the echo leaves ms after the answer"),
     fault("reads_fail", Group::Read, "{}", "conversation and profile reads answer code 2, is_transient, HTTP 500"),
+    fault("profile_consent", Group::Profile, "{}", "code 230, HTTP 400: as before the person's first message"),
+    fault("profile_no_match", Group::Profile, "{}", "code 9010, IGApiException, HTTP 400: as for Meta's own reviewers"),
+    fault("profile_transient", Group::Profile, "{}", "code 2, is_transient, HTTP 500"),
     fault("duplicate", Group::Event, r#"{"copies":1}"#, "the same bytes are delivered again, `copies` times, at once"),
     fault(
         "reorder",
@@ -92,6 +95,12 @@ pub(crate) const CATALOGUE: &[Fault] = &[
         "held back until the account's next event has been answered, at most ms",
     ),
     fault("delay", Group::Event, r#"{"ms":1000}"#, "delivered ms later; what comes after overtakes it"),
+    fault(
+        "webhook_lost",
+        Group::Event,
+        "{}",
+        "never delivered, and never tried; only a read of the conversation tells",
+    ),
     fault(
         "spurious_edit",
         Group::Event,

@@ -12,6 +12,8 @@ pub(crate) enum Group {
     Echo,
     /// A read of conversations or profiles.
     Read,
+    /// A read of a profile.
+    Profile,
     /// A webhook event as it is made.
     Event,
     /// One attempt to deliver a webhook.
@@ -50,6 +52,7 @@ impl Group {
             Self::Answer => "send, its answer",
             Self::Echo => "send, its echo",
             Self::Read => "reads",
+            Self::Profile => "profile read",
             Self::Event => "webhook event",
             Self::Attempt => "webhook attempt",
             Self::Dialog => "consent, its redirect",

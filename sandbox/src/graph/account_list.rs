@@ -91,23 +91,9 @@ fn list(world: &mut World, call: &Call, bearer: Bearer, pages: &[Managed], addre
     let end = Cursor { offset: at.offset + data.len(), empty: at.empty + usize::from(gap) };
     let mut answer = json!({"data": data, "paging": {"cursors": {"before": at.text(), "after": end.text()}}});
     if end.offset < pages.len() {
-        answer["paging"]["next"] = next(call, address, limit, end).into();
+        answer["paging"]["next"] = call.next_page(address, limit, &end.text()).into();
     }
     Ok(answer)
-}
-
-/// The whole address of the next answer, the token included as Graph does.
-fn next(call: &Call, address: &str, limit: usize, end: Cursor) -> String {
-    let Ok(mut url) = reqwest::Url::parse(address) else { return address.to_owned() };
-    let mut query = url.query_pairs_mut();
-    for (name, value) in [("access_token", call.token()), ("fields", call.text("fields"))] {
-        if let Some(value) = value {
-            query.append_pair(name, &value);
-        }
-    }
-    query.append_pair("limit", &limit.to_string()).append_pair("after", &end.text());
-    drop(query);
-    url.into()
 }
 
 /// `GET /me/businesses`

@@ -198,6 +198,22 @@ impl Call {
         format!("{}{host}/{version}/{path}", self.origin)
     }
 
+    /// The address of a list's next answer, the token included as Graph does.
+    pub(crate) fn next_page(&self, address: &str, limit: usize, after: &str) -> String {
+        let Ok(mut url) = reqwest::Url::parse(address) else { return address.to_owned() };
+        let mut query = url.query_pairs_mut();
+        for (name, value) in
+            [("access_token", self.token()), ("fields", self.text("fields")), ("platform", self.text("platform"))]
+        {
+            if let Some(value) = value {
+                query.append_pair(name, &value);
+            }
+        }
+        query.append_pair("limit", &limit.to_string()).append_pair("after", after);
+        drop(query);
+        url.into()
+    }
+
     /// The path as error messages show it.
     pub(crate) fn shown_path(&self) -> String {
         let version = self.version.iter();

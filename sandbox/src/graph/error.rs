@@ -226,6 +226,10 @@ impl GraphError {
         Self::new(400, 230, text).kind("IGApiException")
     }
 
+    pub(crate) fn no_matching_person() -> Self {
+        Self::new(400, 9010, "(#9010) No matching Instagram user").kind("IGApiException")
+    }
+
     pub(crate) fn no_profile() -> Self {
         Self::invalid("(#100) No profile available for this user.").sub(2_018_218)
     }

@@ -5,6 +5,7 @@ pub(crate) mod accept;
 pub(crate) mod access;
 pub(crate) mod account_list;
 pub(crate) mod app_subscriptions;
+pub(crate) mod attachments;
 pub(crate) mod call;
 pub(crate) mod conversations;
 pub(crate) mod debug_token;
@@ -59,7 +60,7 @@ pub(crate) async fn answer(shared: &Arc<Shared>, call: Call) -> Response {
     }
     let result = match (call.method.as_str(), path.as_slice()) {
         ("POST", [who, "messages"]) => return send::messages(shared, &call, who, &version).await,
-        ("GET", [who, "conversations"]) => shared.with(|world| conversations::list(world, &call, who)),
+        ("GET", [who, "conversations"]) => shared.with(|world| conversations::list(world, &call, who, &version)),
         (_, [app, "subscriptions"]) => app_subscriptions::edge(shared, &call, app, &version).await,
         ("GET", [who, "businesses"]) => shared.read(|world| account_list::businesses(world, &call, who)),
         ("GET", [who, edge @ ("owned_pages" | "client_pages")]) => {

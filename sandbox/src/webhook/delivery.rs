@@ -16,11 +16,13 @@ pub(crate) enum State {
     Dropped,
     /// There was nobody to deliver to.
     Skipped,
+    /// Gone without a trace, by a fault.
+    Lost,
 }
 
 impl State {
-    pub(crate) const ALL: [Self; 6] =
-        [Self::Waiting, Self::InFlight, Self::Retrying, Self::Delivered, Self::Dropped, Self::Skipped];
+    pub(crate) const ALL: [Self; 7] =
+        [Self::Waiting, Self::InFlight, Self::Retrying, Self::Delivered, Self::Dropped, Self::Skipped, Self::Lost];
 
     pub(crate) fn name(self) -> &'static str {
         match self {
@@ -30,6 +32,7 @@ impl State {
             Self::Delivered => "delivered",
             Self::Dropped => "dropped",
             Self::Skipped => "skipped",
+            Self::Lost => "lost",
         }
     }
 }

@@ -110,13 +110,19 @@ impl World {
         if skipped {
             return index;
         }
-        self.counters.webhooks_queued += 1;
         if urgent {
+            self.counters.webhooks_queued += 1;
             self.queue.enqueue(index);
             return index;
         }
         let account_id = self.accounts.get(account).id.clone();
         let fault = self.faults.fire(Group::Event, &account_id, &["spurious_edit"], &mut self.rng);
+        if fault.as_ref().is_some_and(|fault| fault.name == "webhook_lost") {
+            self.queue.deliveries[index].error = Some("lost by the fault webhook_lost".to_owned());
+            self.queue.finish(index, State::Lost);
+            return index;
+        }
+        self.counters.webhooks_queued += 1;
         let wait = fault.as_ref().map_or(0, |fault| fault.number("ms"));
         let at = Instant::now() + Duration::from_millis(wait);
         match fault.as_ref().map(|fault| fault.name) {

@@ -7,7 +7,10 @@ use serde_json::{Value, json};
 
 use crate::clock::rfc3339;
 
-use super::people::{Message, Person, Place};
+use super::{
+    people::{Message, Person, Place},
+    rate::Rate,
+};
 
 /// What kind of account this is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Deserialize)]
@@ -70,6 +73,8 @@ pub(crate) struct Account {
     pub(crate) disabled_at: Option<i64>,
     /// Graph calls so far, for the usage headers.
     pub(crate) calls: u64,
+    /// Reads of conversations, for their limit.
+    pub(crate) conversation_reads: Rate,
     pub(crate) people: Vec<Person>,
     people_by_id: HashMap<String, usize>,
     /// Indices into the list of everything sent.
@@ -97,6 +102,7 @@ impl Account {
             alerted_at: None,
             disabled_at: None,
             calls: 0,
+            conversation_reads: Rate::default(),
             people: Vec::new(),
             people_by_id: HashMap::new(),
             sent: Vec::new(),
@@ -208,6 +214,7 @@ impl Accounts {
         self.by_mid.clear();
         for account in &mut self.list {
             account.calls = 0;
+            account.conversation_reads = Rate::default();
             account.sent.clear();
             if account.disabled_at.is_some() {
                 account.subscribe(None);

@@ -101,7 +101,7 @@ impl World {
     fn emit_dm(&mut self, place: Place, mid: &str, element: String) -> Vec<usize> {
         let deliveries = self.emit(Event::of(place, element), false);
         let account = self.accounts.get(place.account).id.clone();
-        let others = ["duplicate", "reorder", "delay"];
+        let others = ["duplicate", "reorder", "delay", "webhook_lost"];
         if self.faults.fire(Group::Event, &account, &others, &mut self.rng).is_some() {
             let now = self.clock.now();
             self.emit(Event::of(place, events::spurious_edit(mid, now)), false);

@@ -7,6 +7,7 @@ pub(crate) mod inbound;
 pub(crate) mod managers;
 pub(crate) mod oauth_counters;
 pub(crate) mod people;
+pub(crate) mod rate;
 pub(crate) mod subjects;
 pub(crate) mod tokens;
 

@@ -26,6 +26,7 @@ async fn misuse_is_told() {
         ("settings", json!({"batch": {"maxEvents": 0, "maxMs": 1}}), 422),
         ("settings", json!({"accountsPerPage": 0}), 422),
         ("settings", json!({"emptyAccountPages": 1000}), 422),
+        ("settings", json!({"conversationReadsPerSecond": 0}), 422),
         ("settings", json!({"expiresInDriftSeconds": 100_000}), 422),
         ("settings", json!({"accountTypeCasing": "camel"}), 422),
         ("settings", json!({"deauthorizeUrlInstagram": "https://example.test/"}), 422),
@@ -56,7 +57,7 @@ async fn misuse_is_told() {
     }
     let big = h.raw(h.http.post(format!("{}/sandbox/messages", h.base)).body(vec![b' '; 3 << 20])).await;
     assert_eq!(big.status, 413);
-    let get = h.raw(h.http.get(format!("{}/sandbox/deliveries?state=lost", h.base))).await;
+    let get = h.raw(h.http.get(format!("{}/sandbox/deliveries?state=vanished", h.base))).await;
     assert_eq!(get.status, 422);
     let page = h.raw(h.http.get(format!("{}/sandbox", h.base))).await;
     assert!(page.body.as_str().unwrap().contains("<title>Meta sandbox"));

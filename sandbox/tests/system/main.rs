@@ -15,6 +15,7 @@ mod media;
 mod model;
 mod oauth_faults;
 mod raw;
+mod reads;
 mod receiver;
 mod sends;
 mod signing;
