@@ -2,6 +2,7 @@
 //! One table of paths, so that an unknown one and a wrong method are told apart.
 
 pub(crate) mod accounts;
+pub(crate) mod bots;
 pub(crate) mod callbacks;
 pub(crate) mod clock;
 pub(crate) mod consent;
@@ -78,6 +79,9 @@ async fn dispatch(shared: &Arc<Shared>, method: &str, path: &str, input: &Input)
         ("POST", "receipts") => shared.with(|world| messages::receipt(world, input)),
         ("POST", "unsends") => shared.with(|world| messages::unsend(world, input)),
         ("POST", "edits") => shared.with(|world| messages::edit(world, input)),
+        ("POST", "bots") => shared.with(|world| bots::start(world, input)),
+        ("GET", "bots") => shared.read(|world| ok(bots::list(world))),
+        ("DELETE", "bots") => shared.with(|world| ok(bots::stop(world))),
         ("GET", "thread") => shared.read(|world| reading::thread(world, input)),
         ("GET", "sent") => shared.read(|world| reading::sent(world, input)),
         ("GET", "deliveries") => shared.read(|world| reading::deliveries(world, input)),
@@ -103,7 +107,7 @@ async fn dispatch(shared: &Arc<Shared>, method: &str, path: &str, input: &Input)
 }
 
 /// Paths that exist, for the answer to a wrong method.
-const KNOWN: [&str; 33] = [
+const KNOWN: [&str; 34] = [
     "",
     "deliver",
     "release",
@@ -127,6 +131,7 @@ const KNOWN: [&str; 33] = [
     "receipts",
     "unsends",
     "edits",
+    "bots",
     "thread",
     "sent",
     "deliveries",

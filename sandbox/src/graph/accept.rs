@@ -120,7 +120,7 @@ pub(crate) fn accept(world: &mut World, call: &Call, who: &str) -> Result<Accept
         mid: mid.clone(),
         account_id: account_id.clone(),
         recipient_id: recipient_id.clone(),
-        text,
+        text: text.clone(),
         attachment,
         metadata,
         tag: outgoing.tag,
@@ -139,6 +139,7 @@ pub(crate) fn accept(world: &mut World, call: &Call, who: &str) -> Result<Accept
     world.counters.sends_accepted += 1;
     world.counters.answers_lost += u64::from(lost);
     let echoes_first = send_echo(world, place, sent, &account_id, fault.as_ref());
+    world.heard(place, text.as_deref());
     Ok(Accepted { recipient_id, mid: Some(mid), sent, epoch, fault, echoes_first })
 }
 

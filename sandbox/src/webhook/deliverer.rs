@@ -33,6 +33,7 @@ pub(crate) async fn deliver(shared: Arc<Shared>) {
 fn next(world: &mut World, under_way: usize) -> (Vec<Job>, Option<Duration>) {
     let real = Instant::now();
     world.do_later(real);
+    world.let_bots_write();
     let capacity = world.config.delivery_concurrency.saturating_sub(under_way);
     let now = world.clock.now();
     let due = world.queue.take_due(now, capacity);
@@ -42,7 +43,8 @@ fn next(world: &mut World, under_way: usize) -> (Vec<Job>, Option<Duration>) {
     let by_clock =
         (taken < capacity).then(|| world.queue.next_due().and_then(|due| world.clock.real_wait(due))).flatten();
     let by_time = world.queue.next_later().map(|at| at.saturating_duration_since(real));
-    (jobs, [by_clock, by_time].into_iter().flatten().min())
+    let by_bots = world.bots.next_due().and_then(|due| world.clock.real_wait(due));
+    (jobs, [by_clock, by_time, by_bots].into_iter().flatten().min())
 }
 
 async fn attempt(shared: Arc<Shared>, job: Job) {

@@ -79,7 +79,7 @@ impl World {
             "webhooksQueued": counters.webhooks_queued,
             "webhooksDelivered": counters.webhooks_delivered,
             "webhooksFailed": counters.webhooks_failed,
-            "webhooksPending": self.queue.pending(),
+            "webhooksPending": self.queue.pending() + self.bots.pending(),
             "webhooksDropped": counters.webhooks_dropped,
             "conversationReads": counters.conversation_reads,
             "conversationReadsRefused": counters.conversation_reads_refused,

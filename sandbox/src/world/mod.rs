@@ -2,6 +2,7 @@
 //! So it can never be held across an await, and every change wakes the one task that delivers webhooks.
 
 pub(crate) mod accounts;
+pub(crate) mod bots;
 pub(crate) mod counters;
 pub(crate) mod inbound;
 pub(crate) mod managers;
@@ -24,7 +25,7 @@ use crate::{
     webhook::queue::Queue,
 };
 
-use self::{accounts::Accounts, counters::Counters, managers::Manager, people::Sent, tokens::Tokens};
+use self::{accounts::Accounts, bots::Bots, counters::Counters, managers::Manager, people::Sent, tokens::Tokens};
 
 /// Everything that changes.
 #[derive(Debug)]
@@ -45,6 +46,7 @@ pub(crate) struct World {
     /// Every DM from a customer, with the replies it got.
     pub(crate) inbound: Vec<inbound::Inbound>,
     pub(crate) queue: Queue,
+    pub(crate) bots: Bots,
     pub(crate) faults: Faults,
     pub(crate) model: Model,
     pub(crate) counters: Counters,
@@ -68,6 +70,7 @@ impl World {
             sent: Vec::new(),
             inbound: Vec::new(),
             queue: Queue::default(),
+            bots: Bots::default(),
             faults: Faults::default(),
             model: Model::default(),
             counters: Counters::default(),

@@ -3,6 +3,7 @@
 
 #![expect(clippy::unwrap_used, reason = "the lint knows test functions, not what they call")]
 
+mod bots;
 mod consent;
 mod control;
 mod facebook_login;
