@@ -47,6 +47,7 @@ struct AccountInput {
     access_token: Option<String>,
     page_id: Option<String>,
     human_agent: Option<bool>,
+    standby: Option<bool>,
     subscribed: Option<bool>,
 }
 
@@ -108,6 +109,7 @@ pub(crate) fn save_account(world: &mut World, input: &Input) -> Answer {
     account.account_type = wanted.account_type.map_or(account.account_type, AccountType::name);
     account.picture = wanted.picture.or_else(|| account.picture.take());
     account.human_agent = wanted.human_agent.unwrap_or(account.human_agent);
+    account.standby = wanted.standby.unwrap_or(account.standby);
     if let Some(on) = wanted.subscribed {
         // Reached through a Page, an account has its webhooks by the Page's installation.
         let page = world.accounts.get(index).page.filter(|_| login == Login::Facebook);

@@ -77,6 +77,9 @@ pub(crate) fn accept(world: &mut World, call: &Call, who: &str) -> Result<Accept
     let account_id = account.id.clone();
     let recipient_id = person.id.clone();
     let outgoing = outgoing::parse(call, account.is_instagram())?;
+    if account.standby {
+        return Err(GraphError::not_thread_owner(account.is_instagram()));
+    }
     let epoch = world.epoch;
     let (text, attachment, metadata) = match outgoing.what {
         What::Message { ref text, ref attachment, ref metadata } => {

@@ -209,6 +209,12 @@ impl GraphError {
         if instagram { error.sub(2_534_015) } else { error }
     }
 
+    /// Another app owns the conversation.
+    pub(crate) fn not_thread_owner(instagram: bool) -> Self {
+        let error = Self::invalid("(#100) Another app is controlling this thread now.");
+        error.sub(if instagram { 2_534_037 } else { 2_018_300 })
+    }
+
     pub(crate) fn upload_failed() -> Self {
         Self::invalid("(#100) Upload attachment failure.").sub(2_018_047)
     }

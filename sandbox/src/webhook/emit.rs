@@ -43,13 +43,6 @@ pub(crate) struct Event {
     pub(crate) element: String,
 }
 
-impl Event {
-    /// A messaging event of one conversation.
-    pub(crate) fn of(place: Place, element: String) -> Self {
-        Self { account: place.account, person: Some(place.person), field: Field::Messaging, element }
-    }
-}
-
 impl World {
     /// Why nobody is told, if so.
     fn no_subscriber(&self, account: usize, object: &str) -> Option<String> {
@@ -63,6 +56,12 @@ impl World {
         let config = &self.config;
         let url = if object == "page" { &config.webhook_url_facebook } else { &config.webhook_url_instagram };
         url.as_deref()
+    }
+
+    /// Tells them of something in a conversation; on standby when another app owns it.
+    pub(crate) fn tell(&mut self, place: Place, element: String, urgent: bool) -> Vec<usize> {
+        let field = if self.accounts.get(place.account).standby { Field::Standby } else { Field::Messaging };
+        self.emit(Event { account: place.account, person: Some(place.person), field, element }, urgent)
     }
 
     /// Tells the subscribers. An urgent event waits for no batch and no lane, and no fault befalls it.
@@ -289,6 +288,6 @@ impl World {
         };
         let element = events::echo(&parties, &echo);
         self.counters.echoes += 1;
-        self.emit(Event::of(place, element), urgent)
+        self.tell(place, element, urgent)
     }
 }

@@ -13,6 +13,9 @@ fn bring(event: &Event, page: bool) -> Vec<String> {
     if event.field == Field::Changes {
         return element["field"].as_str().map(str::to_owned).into_iter().collect();
     }
+    if event.field == Field::Standby {
+        return vec!["standby".to_owned()];
+    }
     let Some(kind) = element.as_object().and_then(|all| all.keys().find_map(|key| of(key, &element, page))) else {
         return Vec::new();
     };

@@ -66,6 +66,8 @@ pub(crate) struct Account {
     /// The address of its picture.
     pub(crate) picture: Option<String>,
     pub(crate) human_agent: bool,
+    /// Another app owns its conversations: we only listen.
+    pub(crate) standby: bool,
     pub(crate) subscribed: bool,
     pub(crate) subscribed_fields: Vec<String>,
     pub(crate) failing_since: Option<i64>,
@@ -96,6 +98,7 @@ impl Account {
             account_type: "BUSINESS",
             picture: None,
             human_agent: false,
+            standby: false,
             subscribed: true,
             subscribed_fields: vec!["messages".to_owned()],
             failing_since: None,
@@ -238,7 +241,7 @@ impl Accounts {
             "appScopedId": account.app_scoped_id, "pageId": page.map(|page| &page.id),
             "pageAccessToken": page.and_then(|page| page.token.as_ref()),
             "accountType": account.account_type, "picture": account.picture,
-            "humanAgent": account.human_agent, "subscribed": account.subscribed,
+            "humanAgent": account.human_agent, "standby": account.standby, "subscribed": account.subscribed,
             "subscribedFields": account.subscribed_fields,
             "failingSince": account.failing_since.map(rfc3339), "alertedAt": account.alerted_at.map(rfc3339),
             "disabledAt": account.disabled_at.map(rfc3339), "customers": account.people.len(),

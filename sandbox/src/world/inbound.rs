@@ -65,8 +65,14 @@ impl World {
     }
 
     /// A customer writes.
-    pub(crate) fn write_as_customer(&mut self, place: Place, written: Written) -> Made {
+    pub(crate) fn write_as_customer(&mut self, place: Place, mut written: Written) -> Made {
         let now = self.clock.now();
+        if self.accounts.get(place.account).standby
+            && let Some(Value::Object(postback)) = &mut written.postback
+        {
+            // The payload is for the app that sent the button alone.
+            postback.remove("payload");
+        }
         let mid = self.new_mid(place.account);
         let timestamp = written.timestamp.unwrap_or(now);
         let (account, person) = self.accounts.at(place);
@@ -99,12 +105,12 @@ impl World {
     }
 
     fn emit_dm(&mut self, place: Place, mid: &str, element: String) -> Vec<usize> {
-        let deliveries = self.emit(Event::of(place, element), false);
+        let deliveries = self.tell(place, element, false);
         let account = self.accounts.get(place.account).id.clone();
         let others = ["duplicate", "reorder", "delay", "webhook_lost"];
         if self.faults.fire(Group::Event, &account, &others, &mut self.rng).is_some() {
             let now = self.clock.now();
-            self.emit(Event::of(place, events::spurious_edit(mid, now)), false);
+            self.tell(place, events::spurious_edit(mid, now), false);
         }
         deliveries
     }
@@ -174,7 +180,7 @@ impl World {
         let echo = events::Echo { mid: &mid, text: Some(&text), attachment: None, metadata: None, app_id };
         let element = events::echo(&parties, &echo);
         self.counters.echoes += 1;
-        let deliveries = self.emit(Event::of(place, element), false);
+        let deliveries = self.tell(place, element, false);
         Made { mid, timestamp: now, deliveries }
     }
 
@@ -187,7 +193,7 @@ impl World {
         let (account, person) = self.accounts.at(place);
         let parties = events::Parties::inbound(&account.id, &person.id, now);
         let element = events::reaction(&parties, mid, reaction);
-        self.emit(Event::of(place, element), false)
+        self.tell(place, element, false)
     }
 
     pub(crate) fn read_receipt(&mut self, place: Place, mid: Option<&str>, watermark: Option<i64>) -> Vec<usize> {
@@ -196,7 +202,7 @@ impl World {
         let parties = events::Parties::inbound(&account.id, &person.id, now);
         let mid = if account.is_instagram() { mid } else { None };
         let element = events::read(&parties, mid, watermark.unwrap_or(now));
-        self.emit(Event::of(place, element), false)
+        self.tell(place, element, false)
     }
 
     pub(crate) fn delivery_receipt(&mut self, place: Place, mids: &[String]) -> Vec<usize> {
@@ -204,7 +210,7 @@ impl World {
         let (account, person) = self.accounts.at(place);
         let parties = events::Parties::inbound(&account.id, &person.id, now);
         let element = events::delivery(&parties, mids, now);
-        self.emit(Event::of(place, element), false)
+        self.tell(place, element, false)
     }
 
     pub(crate) fn unsend(&mut self, place: Place, mid: &str) -> Vec<usize> {
@@ -215,7 +221,7 @@ impl World {
         let (account, person) = self.accounts.at(place);
         let parties = events::Parties::inbound(&account.id, &person.id, now);
         let element = events::unsend(&parties, mid);
-        self.emit(Event::of(place, element), false)
+        self.tell(place, element, false)
     }
 
     pub(crate) fn edit(&mut self, place: Place, mid: &str, text: &str, number: Option<u64>) -> Vec<usize> {
@@ -231,6 +237,6 @@ impl World {
         let (account, person) = self.accounts.at(place);
         let parties = events::Parties::inbound(&account.id, &person.id, now);
         let element = events::edit(&parties, mid, text, number);
-        self.emit(Event::of(place, element), false)
+        self.tell(place, element, false)
     }
 }

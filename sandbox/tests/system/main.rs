@@ -8,6 +8,7 @@ mod consent;
 mod control;
 mod facebook_login;
 mod faults;
+mod handover;
 mod harness;
 mod instagram_login;
 mod lifecycle;

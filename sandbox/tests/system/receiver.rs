@@ -28,9 +28,14 @@ impl Got {
 
     /// Every messaging element.
     pub fn elements(&self) -> Vec<Value> {
+        self.elements_of("messaging")
+    }
+
+    /// Every element of that list of the entries.
+    pub fn elements_of(&self, list: &str) -> Vec<Value> {
         let body = self.json();
         let entries = body["entry"].as_array().unwrap();
-        entries.iter().flat_map(|entry| entry["messaging"].as_array().cloned().unwrap_or_default()).collect()
+        entries.iter().flat_map(|entry| entry[list].as_array().cloned().unwrap_or_default()).collect()
     }
 
     pub fn text(&self) -> String {
