@@ -20,6 +20,12 @@ pub struct Options {
     /// Percent of the webhooks that are for accounts with an automatic reply.
     #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u8).range(0..=100))]
     pub answered: u8,
+    /// Percent of the sends that Meta takes and whose answer is lost: the connection is reset.
+    #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u8).range(0..=100))]
+    pub lost_answers: u8,
+    /// Percent of the sends that Meta takes without ever answering: the call ends by its own time limit, half a minute later.
+    #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u8).range(0..=100))]
+    pub late_answers: u8,
     /// kill -9 of an API or worker process, at random.
     #[arg(long, default_value_t = 4)]
     pub kills: u32,

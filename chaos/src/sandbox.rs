@@ -30,6 +30,8 @@ pub struct Accepted {
     pub customer: String,
     /// What we had written beside it: our own id, where Meta takes one.
     pub metadata: Option<String>,
+    /// We cannot have learnt from the answer that Meta took it.
+    pub answer_lost: bool,
 }
 
 impl Sandbox {
@@ -103,6 +105,7 @@ impl Sandbox {
                     account: text("accountId")?,
                     customer: text("recipientId")?,
                     metadata: item["metadata"].as_str().map(str::to_owned),
+                    answer_lost: item["answerLost"].as_bool().unwrap_or(false),
                 });
             }
             if items.is_empty() {

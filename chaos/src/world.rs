@@ -81,6 +81,8 @@ pub struct World {
     pub answered: u8,
     /// Seconds within which all jobs must be final.
     pub final_within: u64,
+    /// Whether Meta tells of every send, so that none of which it does may stay unknown.
+    pub echoes: bool,
 }
 
 impl World {

@@ -223,11 +223,7 @@ impl ScheduledRoutes {
     async fn cancel(&self, app: Data<&Arc<App>>, shop: Shop, id: Path<String>) -> Result<Gone, Problem> {
         shop.require(Scope::InboxWrite)?;
         let (id, organization) = (parse(&id)?, shop.organization());
-        let mut tx = app.ctx.db.begin().await?;
-        let before = scheduled::find(tx.conn(), organization, id).await?.ok_or(Problem::new(Code::NotFound))?;
-        message_send_scheduled::drop_job(&app.ledger, &mut tx, &before).await?;
-        scheduled::cancel(&tx, &app.ctx, organization, id).await?;
-        tx.commit().await?;
+        message_send_scheduled::cancel(&app.ledger, organization, id).await?;
         Ok(Gone::NoContent)
     }
 }

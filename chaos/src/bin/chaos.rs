@@ -77,6 +77,15 @@ async fn in_directory(options: &Options, dir: &Path) -> anyhow::Result<bool> {
             fleet.sandbox.post("faults", fault).await?;
         }
     }
+    for (name, percent, params) in [
+        ("answer_lost", options.lost_answers, json!({ "how": "reset" })),
+        ("timeout_after_accept", options.late_answers, json!({ "ms": 60_000 })),
+    ] {
+        if percent > 0 {
+            let fault = json!({ "name": name, "rate": f64::from(percent) / 100.0, "params": params });
+            fleet.sandbox.post("faults", fault).await?;
+        }
+    }
     for member in &fleet.members {
         member.start().await?;
     }
@@ -97,6 +106,7 @@ async fn in_directory(options: &Options, dir: &Path) -> anyhow::Result<bool> {
         redelivered: options.redelivered,
         answered: options.answered,
         final_within: options.final_within,
+        echoes: options.pauses == 0,
     };
     let path = world.write()?;
     let mut checker = Checker::deliver(&path).await?;

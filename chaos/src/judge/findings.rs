@@ -20,6 +20,8 @@ pub struct Evidence {
     pub accounts: Vec<Account>,
     /// Processes were replaced in order, so no request may be cut off.
     pub rolling: bool,
+    /// Meta has told of every send, in the end.
+    pub echoes: bool,
     /// What the checker did.
     pub history: History,
     /// What is stored.

@@ -32,6 +32,7 @@ pub async fn run(world: &World) -> anyhow::Result<bool> {
     let evidence = Evidence {
         accounts: world.accounts.clone(),
         rolling: deeds.replaced > 0,
+        echoes: world.echoes,
         rows,
         accepted: sandbox.accepted().await?,
         history,

@@ -24,6 +24,7 @@ pub fn judge(evidence: &Evidence, inbound: &[&Message]) -> Vec<Finding> {
         unknown(evidence, &replies),
         unwanted(evidence, &replies, inbound),
         unsent(evidence, &replies),
+        unsettled(evidence, &replies),
         strangers(evidence),
         counted(evidence, &replies),
     ];
@@ -155,6 +156,20 @@ fn unsent(evidence: &Evidence, replies: &Replies<'_>) -> Option<Finding> {
         sent && reply.mid.as_deref().is_none_or(|mid| !taken.contains(mid))
     });
     Finding::of("shown as sent, and not sent", wrong.map(|reply| reply.id.clone()).collect())
+}
+
+/// Meta has it and its echo has come, so nobody may call its outcome unknown.
+fn unsettled(evidence: &Evidence, replies: &Replies<'_>) -> Option<Finding> {
+    let mut more: BTreeMap<Place<'_>, i64> = BTreeMap::new();
+    for send in evidence.accepted.iter().filter(|_| evidence.echoes) {
+        *more.entry((&send.account, &send.customer)).or_default() += 1;
+    }
+    for reply in replies.all.iter().filter(|reply| reply.status.as_deref().is_some_and(|one| SENT.contains(&one))) {
+        *more.entry((&reply.account, &reply.customer)).or_default() -= 1;
+    }
+    let cases = more.into_iter().filter(|(_, more)| *more > 0);
+    let show = |((account, customer), more): (Place<'_>, i64)| format!("{more} to {customer} from {account}");
+    Finding::of("Meta has told of a send, and it is not shown as sent", cases.map(show).collect())
 }
 
 /// Nobody but us has written for these accounts.

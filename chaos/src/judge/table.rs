@@ -85,6 +85,7 @@ fn rows(world: &World, evidence: &Evidence, took: Option<f64>) -> Vec<(&'static 
         ("messages sent to us", history.messages.len().to_string()),
         ("messages stored", inbound.to_string()),
         ("replies taken by Meta", accepted.len().to_string()),
+        ("  whose answer was lost", accepted.iter().filter(|send| send.answer_lost).count().to_string()),
         ("replies shown as sent", replies("sent").to_string()),
         ("replies shown as unknown", replies("unknown").to_string()),
         ("replies shown as failed", replies("failed").to_string()),

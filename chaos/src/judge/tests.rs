@@ -58,6 +58,7 @@ fn evidence() -> Evidence {
     let job =
         |kind: &str, state: &str, future| Job { kind: kind.to_owned(), state: state.to_owned(), future, count: 3 };
     Evidence {
+        echoes: false,
         accounts: vec![account("talks", true), account("silent", false)],
         rolling: false,
         history,
@@ -86,6 +87,7 @@ fn send(mid: &str, metadata: Option<&str>) -> Accepted {
         account: "talks".to_owned(),
         customer: "ann".to_owned(),
         metadata: metadata.map(str::to_owned),
+        answer_lost: false,
     }
 }
 
@@ -101,6 +103,15 @@ fn nothing_is_found_where_nothing_is_wrong() {
     assert_eq!(found(|_| {}), []);
     // The answer to the second reply was lost, and so was its echo: Meta has it, and it is shown as unknown.
     assert_eq!(found(|e| e.accepted.push(send("r2", None))), []);
+}
+
+#[test]
+fn a_send_that_meta_has_told_of_and_that_stays_unknown_is_found() {
+    let found = found(|e| {
+        e.accepted.push(send("r2", None));
+        e.echoes = true;
+    });
+    assert_eq!(found, [("Meta has told of a send, and it is not shown as sent", 1)]);
 }
 
 #[test]

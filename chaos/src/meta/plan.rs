@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 /// Messages of one customer to an account that answers. Five replies in ten minutes are the most the product gives anybody,
 /// for fear of talking to a machine; less than that, and every message must have its reply.
-pub const MOST_FROM_ONE: u32 = 4;
+pub const MOST_FROM_ONE: u32 = 3;
 /// Customers who write to an account that answers at about the same time.
 const AT_ONCE: usize = 60;
 /// Customers of an account that does not answer.
@@ -169,6 +169,7 @@ mod tests {
             redelivered: 0,
             answered,
             final_within: 0,
+            echoes: true,
         }
     }
 

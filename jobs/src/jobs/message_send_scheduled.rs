@@ -11,7 +11,8 @@ use crate::policy::STANDARD;
 use crate::queue::Queue;
 use crate::run;
 use domain::db::Tx;
-use domain::scheduled::{self, Released};
+use domain::id::OrganizationId;
+use domain::scheduled::{self, Released, ScheduleError};
 use entities::job::{self, Model as Job};
 use entities::scheduled_message;
 use futures::future::BoxFuture;
@@ -44,6 +45,16 @@ pub fn job(row: &scheduled_message::Model) -> NewJob {
         .run_at(row.due_at)
         .dedupe_key(key(row))
         .serves(row.organization_id, row.connection_id)
+}
+
+/// Cancels one of an organization, with its job. Once this has returned, the message is not sent.
+pub async fn cancel(ledger: &Ledger, organization: OrganizationId, id: Uuid) -> Result<(), ScheduleError> {
+    let mut tx = ledger.context().db.begin().await?;
+    let before = scheduled::find(tx.conn(), organization, id).await?.ok_or(ScheduleError::NotFound)?;
+    drop_job(ledger, &mut tx, &before).await?;
+    scheduled::cancel(&tx, ledger.context(), organization, id).await?;
+    tx.commit().await?;
+    Ok(())
 }
 
 /// Ends the job of a version that is to be changed or cancelled, while it waits. First of all in the transaction: a job that

@@ -12,6 +12,7 @@ mod operate;
 mod outcomes;
 mod plans;
 mod schedule;
+mod scheduled;
 mod sends;
 mod shop;
 mod story;

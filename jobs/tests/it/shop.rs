@@ -8,7 +8,7 @@ use domain::{Context, OrganizationId, connections, organizations};
 use entities::{connection, conversation, delivery, delivery_event, job, message};
 use jobs::ingest::Endpoint;
 use jobs::{Ledger, LedgerSettings, Workers};
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect as _};
 use serde_json::{Value, json};
 use std::sync::Arc;
 use std::time::Duration;
@@ -120,6 +120,54 @@ impl Shop {
         let url = format!("{}/sandbox/sent?limit=1000", self.sandbox);
         let body: Value = self.http.get(url).send().await.unwrap().json().await.unwrap();
         body["items"].as_array().unwrap().clone()
+    }
+
+    /// Everything that Meta has accepted.
+    pub async fn all_sent(&self) -> Vec<Value> {
+        let mut all = Vec::new();
+        loop {
+            let url = format!("{}/sandbox/sent?limit=1000&offset={}", self.sandbox, all.len());
+            let body: Value = self.http.get(url).send().await.unwrap().json().await.unwrap();
+            let items = body["items"].as_array().unwrap();
+            if items.is_empty() {
+                return all;
+            }
+            all.extend(items.iter().cloned());
+        }
+    }
+
+    /// What the sandbox counted.
+    pub async fn counters(&self) -> Value {
+        let url = format!("{}/sandbox/counters?detail=true", self.sandbox);
+        self.http.get(url).send().await.unwrap().json().await.unwrap()
+    }
+
+    /// Turns the automatic reply off.
+    pub async fn without_replies(&self) {
+        let (ctx, id) = (self.ledger.context(), self.connection.id);
+        let tx = ctx.db.begin().await.unwrap();
+        let off = AutoReply::off();
+        connections::set_auto_reply(&tx, ctx, Actor::CommandLine, self.organization, id, off).await.unwrap();
+        tx.commit().await.unwrap();
+    }
+
+    /// Waits until no job is left that is to run before a time.
+    pub async fn until_nothing_is_due_before(&self, until: i64) {
+        let deadline = std::time::Instant::now() + Duration::from_secs(300);
+        loop {
+            let left = job::Entity::find()
+                .filter(job::Column::State.is_in(["scheduled", "available", "retryable", "snoozed", "running"]))
+                .filter(job::Column::RunAt.lt(until))
+                .limit(5)
+                .all(self.ledger.context().db.read())
+                .await
+                .unwrap();
+            if left.is_empty() {
+                return;
+            }
+            assert!(std::time::Instant::now() < deadline, "left: {left:?}");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
     }
 
     pub async fn fault(&self, name: &str, more: Value) {

@@ -15,6 +15,7 @@ const RUNS: [(&str, &[&str]); 3] = [
             "--webhooks=2000",
             "--rate=80",
             "--answered=30",
+            "--lost-answers=5",
             "--lease=5",
             "--kills=4",
             "--redis-flushes=1",

@@ -1,6 +1,8 @@
 //! A day in the inbox from end to end: a Team shop with an Instagram account and a Page, its customers in the sandbox, and
 //! what the shop sees and does through the API.
 
+mod bots;
+
 use crate::logins::Logins;
 use crate::world::{Answer, Like};
 use domain::id::IdKind;
