@@ -1,4 +1,4 @@
-//! Runs everything in one process on embedded defaults: a fresh SQLite file, a local Meta, three shops with their accounts
+//! Runs everything in one process on embedded defaults: a fresh SQLite file, a local Meta, four shops with their accounts
 //! and customers, the service and its workers. Every secret is made at start, and nothing it does leaves this machine.
 
 mod cast;

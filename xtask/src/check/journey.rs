@@ -17,6 +17,8 @@ pub struct Journey {
     pub facts: Value,
     /// The Pro shop's user, once signed in.
     pub pro: Caller,
+    /// Somebody of the shop whose plan has everything, once signed in.
+    team: Option<Caller>,
     /// Reads deliveries and jobs.
     pub operator: Caller,
     /// The first customer's conversation and messages.
@@ -62,6 +64,7 @@ impl Journey {
             service: Service::new(http.clone(), service),
             meta: Meta::new(http, meta),
             pro: Caller::Nobody,
+            team: None,
             operator: Caller::Key(key.to_owned()),
             first: None,
             newcomer: None,
@@ -88,6 +91,17 @@ impl Journey {
     /// Meta's id of the Pro shop's account on a platform.
     pub fn account_id(&self, platform: &str) -> anyhow::Result<String> {
         text(&self.account("pro", platform)?, "accountId")
+    }
+
+    /// Somebody of the shop whose plan has everything.
+    pub async fn team(&mut self) -> anyhow::Result<Caller> {
+        if let Some(team) = &self.team {
+            return Ok(team.clone());
+        }
+        let shop = self.shop("team")?;
+        let (email, password) = (text(shop, "email")?, text(shop, "password")?);
+        let (caller, _) = self.service.sign_in(&email, &password).await?;
+        Ok(self.team.insert(caller).clone())
     }
 
     /// What an earlier step found; without it a step cannot show anything.

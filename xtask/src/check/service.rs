@@ -85,6 +85,12 @@ impl Service {
         self.send(caller, self.http.request(method, format!("{}{path}", self.base)).json(body)).await
     }
 
+    /// POST that names itself, whatever the answer.
+    pub async fn send_once(&self, caller: &Caller, path: &str, key: &str, body: &Value) -> anyhow::Result<Answer> {
+        let request = self.http.post(format!("{}{path}", self.base)).header("idempotency-key", key);
+        self.send(caller, request.json(body)).await
+    }
+
     /// The accounts that a login found, by its handle.
     pub async fn found_by(&self, caller: &Caller, handle: &str) -> anyhow::Result<Answer> {
         let request = self.http.get(format!("{}/api/meta/pages", self.base));

@@ -1,4 +1,4 @@
-//! Who is in the demo: three shops, the people behind them, their accounts and their customers. Ids are fixed, so that command
+//! Who is in the demo: four shops, the people behind them, their accounts and their customers. Ids are fixed, so that command
 //! lines of one demo fit the next.
 
 use domain::connections::Platform;
@@ -34,6 +34,8 @@ pub(super) struct Account {
     pub token_days: Option<i64>,
     /// The text of the automatic reply, where it is on.
     pub reply: Option<&'static str>,
+    /// What the model that writes the reply is to know; the text is then for when it has no words.
+    pub instructions: Option<&'static str>,
     pub customers: &'static [Customer],
 }
 
@@ -42,16 +44,16 @@ pub(super) type Customer = (&'static str, &'static str, &'static str);
 
 const fn instagram(id: &'static str, name: &'static str, username: &'static str) -> Account {
     let (platform, username) = (Platform::Instagram, Some(username));
-    Account { platform, id, name, username, personal: false, token_days: None, reply: None, customers: &[] }
+    Account { platform, id, name, username, personal: false, token_days: None, reply: None, instructions: None, customers: &[] }
 }
 
 const fn page(id: &'static str, name: &'static str) -> Account {
     let (platform, username) = (Platform::Facebook, None);
-    Account { platform, id, name, username, personal: false, token_days: None, reply: None, customers: &[] }
+    Account { platform, id, name, username, personal: false, token_days: None, reply: None, instructions: None, customers: &[] }
 }
 
 /// Everybody.
-pub(super) const SHOPS: [Shop; 3] = [
+pub(super) const SHOPS: [Shop; 4] = [
     Shop {
         name: "Blue Shop",
         plan: "pro",
@@ -82,6 +84,25 @@ pub(super) const SHOPS: [Shop; 3] = [
             customers: &[("7000000000000102", "Dan", "dan")],
             ..page("101000000000102", "Corner Store")
         }],
+        open: &[],
+    },
+    Shop {
+        name: "Atelier",
+        plan: "team",
+        email: "owner@atelier.example",
+        person: Person { id: "100080000000104", name: "Ada Atelier" },
+        accounts: &[
+            Account {
+                reply: Some("Thank you, {{contact.firstName|dear customer}}. A person will answer you soon."),
+                instructions: Some("We make lamps to order, in two weeks. We are open from Monday to Friday, nine to six."),
+                customers: &[("900000000000104", "Gina Green", "gina"), ("900000000000105", "Hal", "hal")],
+                ..instagram("17841400000000106", "Atelier", "atelier")
+            },
+            Account {
+                customers: &[("7000000000000104", "Ida", "ida")],
+                ..page("101000000000106", "Atelier on Facebook")
+            },
+        ],
         open: &[],
     },
     Shop {

@@ -91,6 +91,10 @@ impl Secrets {
             ("INSTAGRAM_WEB_URL", format!("{meta}/instagram-web")),
             ("INSTAGRAM_API_URL", format!("{meta}/instagram-api")),
             ("INSTAGRAM_GRAPH_URL", format!("{meta}/instagram-graph")),
+            ("AI_BASE_URL", format!("{meta}/ai/v1")),
+            ("AI_API_KEY", "the stand-in takes any".to_owned()),
+            ("AI_MODEL", "stand-in".to_owned()),
+            ("MEDIA_HOSTS", meta.trim_start_matches("http://").to_owned()),
         ];
         let values: Vec<_> = values.iter().map(|(name, value)| (*name, value.as_str())).collect();
         Settings::check(&Source::of(&values), Need::Service, Problems::default())

@@ -8,7 +8,7 @@ use anyhow::Context as _;
 use domain::api_keys::{self, Scope};
 use domain::audit::{self, Actor, Entry};
 use domain::clock::DAY;
-use domain::connections::{self, AutoReply, LoginRoute, NewConnection, Platform};
+use domain::connections::{self, AutoReply, LoginRoute, NewConnection, Platform, ReplyMode};
 use domain::db::Tx;
 use domain::id::IdKind;
 use domain::password::{self, Passwords};
@@ -83,10 +83,10 @@ pub(super) async fn subscribed(stage: &Stage) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// A key that reads deliveries, jobs and the audit trail, and runs what recurs.
+/// A key that reads deliveries, jobs and the audit trail, runs what recurs, and may have a message sent again.
 pub(super) async fn operator_key(ctx: &Context) -> anyhow::Result<String> {
     let tx = ctx.db.begin().await?;
-    let scopes = [Scope::JobsRead, Scope::JobsWrite, Scope::AuditRead];
+    let scopes = [Scope::JobsRead, Scope::JobsWrite, Scope::JobsForce, Scope::AuditRead];
     let (_, key) = api_keys::create(&tx, ctx, None, &scopes, DAY).await?;
     tx.commit().await?;
     Ok(key.expose_secret().to_owned())
@@ -131,7 +131,9 @@ async fn connect(
     let made = connections::create(tx, ctx, new).await?;
     ledger.enqueue(tx, vec![accounts_subscribe::job(&made)]).await?;
     if let Some(text) = account.reply {
-        let wanted = AutoReply::text(text);
+        let mode = if account.instructions.is_some() { ReplyMode::Ai } else { ReplyMode::Template };
+        let instructions = account.instructions.map(ToOwned::to_owned);
+        let wanted = AutoReply { mode, instructions, ..AutoReply::text(text) };
         connections::set_auto_reply(tx, ctx, Actor::CommandLine, organization, made.id, wanted).await?;
     }
     Ok(AccountFacts {

@@ -2,6 +2,7 @@
 
 mod afterwards;
 mod arrival;
+mod desk;
 mod door;
 mod faults;
 mod kinds;
@@ -18,7 +19,7 @@ type Seen<'a> = Pin<Box<dyn Future<Output = anyhow::Result<String>> + 'a>>;
 type Act = for<'a> fn(&'a mut Journey) -> Seen<'a>;
 
 /// Every step with its name; the program's end comes after them.
-pub const STEPS: [(&str, Act); 27] = [
+pub const STEPS: [(&str, Act); 34] = [
     ("ready", |journey| Box::pin(door::ready(journey))),
     ("sign in", |journey| Box::pin(door::sign_in(journey))),
     ("connections", |journey| Box::pin(door::connections(journey))),
@@ -35,6 +36,13 @@ pub const STEPS: [(&str, Act); 27] = [
     ("Facebook Page", |journey| Box::pin(shops::facebook_page(journey))),
     ("lost answer", |journey| Box::pin(faults::lost_answer(journey))),
     ("another shop", |journey| Box::pin(shops::another_shop(journey))),
+    ("AI reply", |journey| Box::pin(desk::model(journey))),
+    ("AI fails", |journey| Box::pin(desk::model_fails(journey))),
+    ("by hand", |journey| Box::pin(desk::by_hand(journey))),
+    ("template", |journey| Box::pin(desk::template(journey))),
+    ("for later", |journey| Box::pin(desk::later(journey))),
+    ("small picture", |journey| Box::pin(desk::small_picture(journey))),
+    ("lead", |journey| Box::pin(desk::lead(journey))),
     ("starter plan", |journey| Box::pin(logins::starter_refused(journey))),
     ("login denied", |journey| Box::pin(logins::denied(journey))),
     ("personal login", |journey| Box::pin(logins::personal_refused(journey))),
