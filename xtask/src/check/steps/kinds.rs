@@ -12,13 +12,13 @@ const UNSEND: &str = "900000000000914";
 
 /// A picture.
 pub async fn picture(journey: &mut Journey) -> anyhow::Result<String> {
-    const URL: &str = "https://cdn.example/shirt.jpg";
-    let content = json!({ "attachments": [{ "type": "image", "url": URL }] });
+    let content = json!({ "attachments": [{ "type": "image" }] });
     let message = arrived(journey, PICTURE, content).await?;
     ensure!(message["kind"] == "image", "its kind is {}", message["kind"]);
     let attachment = &message["attachments"][0];
-    ensure!(attachment["type"] == "image" && attachment["url"] == URL, "its attachment is {attachment}");
-    Ok("Stored as kind image, with its attachment.".to_owned())
+    let url = attachment["url"].as_str().unwrap_or_default();
+    ensure!(attachment["type"] == "image" && url.contains("/media/"), "its attachment is {attachment}");
+    Ok("Stored as kind image, with Meta's address of it.".to_owned())
 }
 
 /// An answer to a story.
