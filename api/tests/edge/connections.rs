@@ -24,7 +24,8 @@ async fn a_connection_is_shown_without_its_token() {
         assert_eq!(shown[field], value);
     }
     assert_eq!(shown["scopes"], json!(["instagram_business_basic"]));
-    assert_eq!(shown["autoReply"], json!({ "mode": "off", "text": null, "templateId": null, "instructions": null }));
+    let off = json!({ "mode": "off", "text": null, "templateId": null, "instructions": null, "pauseMinutes": 60 });
+    assert_eq!(shown["autoReply"], off);
     assert_eq!((&shown["tokenExpiresAt"], &shown["lastWebhookAt"]), (&Value::Null, &Value::Null));
     assert_eq!(world.get(&ada, &format!("/api/meta/connections/{}", shown["id"].as_str().unwrap())).await.body, *shown);
 }

@@ -37,10 +37,10 @@ enum Cancel {
 async fn what_is_scheduled_leaves_once_in_time_or_not_at_all() {
     let shop = Shop::with(LoginRoute::FacebookPage, PAGE).await;
     let many = rounds() * PER_ROUND;
+    shop.without_replies().await;
     for customer in 0..CUSTOMERS {
         shop.dm(&format!("9000000000{customer:05}"), "hello").await;
     }
-    shop.without_replies().await;
     let talks: Vec<Uuid> = shop.conversations().await.into_iter().map(|talk| talk.id).collect();
     assert_eq!(talks.len(), CUSTOMERS);
 

@@ -61,6 +61,6 @@ pub async fn shape(shop: &Shop) -> Value {
     json!({
         "messages": messages, "unread": conversation.unread_count, "inbound": conversation.last_inbound_at,
         "read": conversation.contact_read_at, "first": conversation.lead_source_first, "last": conversation.lead_source_last,
-        "lastMessageIfStillTheirs": last,
+        "lastMessage": last,
     })
 }
