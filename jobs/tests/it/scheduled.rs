@@ -77,9 +77,10 @@ async fn what_is_scheduled_leaves_once_in_time_or_not_at_all() {
         }
     });
 
-    // Two of three are cancelled, from five milliseconds before they are due to five after.
+    // Two of three are cancelled: one from five milliseconds before it is due to five after, the other until long after that,
+    // while the workers get to it.
     let cancels = made.iter().enumerate().filter(|(n, _)| n % 3 != 0).map(|(n, row)| {
-        let offset = Millis::try_from(n % 11).unwrap() - 5;
+        let offset = Millis::try_from(if n % 3 == 1 { n % 11 } else { 5 + 20 * (n % 50) }).unwrap() - 5;
         let (ledger, organization, id, at) = (shop.ledger.clone(), shop.organization, row.id, row.due_at + offset);
         tokio::spawn(async move {
             let millis = u64::try_from(at - START).unwrap();
