@@ -2,6 +2,7 @@
 //! One value per process, made at start and handed to every request.
 
 use crate::cursor::Cursors;
+use crate::routes::events::Streams;
 use domain::Context;
 use domain::password::Passwords;
 use jobs::Ledger;
@@ -28,6 +29,8 @@ pub struct App {
     pub secure: bool,
     /// Proxies in front, which say where a request came from.
     pub trusted_proxies: Vec<IpAddr>,
+    /// Limits of streams of events.
+    pub streams: Streams,
     /// Renders the figures.
     pub figures: PrometheusHandle,
 }

@@ -160,6 +160,12 @@ pub async fn authenticate(ctx: &Context, key: &str) -> Result<Option<Authenticat
     }))
 }
 
+/// Whether a key still holds.
+pub async fn holds(ctx: &Context, key: Uuid) -> Result<bool, DbErr> {
+    let (now, found) = (ctx.now(), Entity::find_by_id(key).one(ctx.db.read()).await?);
+    Ok(found.is_some_and(|row| row.revoked_at.is_none() && now < row.expires_at))
+}
+
 fn hash(key: &str) -> Vec<u8> {
     Sha256::digest(key.as_bytes()).to_vec()
 }

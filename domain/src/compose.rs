@@ -125,6 +125,7 @@ pub async fn compose(
         .collect();
     let models: Vec<_> = rows.iter().cloned().map(IntoActiveModel::into_active_model).collect();
     message::Entity::insert_many(models).exec_without_returning(tx.conn()).await?;
+    rows.iter().for_each(|row| tx.note_message(row));
     refresh(tx.conn(), &BTreeSet::from([conversation])).await?;
     Ok(rows)
 }
@@ -191,6 +192,7 @@ pub async fn retry(
         .filter(which)
         .exec(tx.conn())
         .await?;
+    parts.iter().for_each(|part| tx.note_message(part));
     Ok(parts)
 }
 

@@ -22,6 +22,8 @@ pub use subscription::{subscription_seen, to_check};
 pub use token::{NotNow, Position, StoreError, ending, may_refresh, store};
 
 use crate::context::Context;
+use crate::db::Tx;
+use crate::feed::What;
 use crate::id::OrganizationId;
 use crate::vault::{Place, VaultError};
 use entities::connection::{Column, Entity, Model};
@@ -110,6 +112,11 @@ impl FromStr for LoginRoute {
             _ => Err("a login route is instagram_login, facebook_page or instagram_via_page".to_owned()),
         }
     }
+}
+
+/// Notes a connection that changes.
+pub(crate) fn note(tx: &Tx, connection: &Model) {
+    tx.note(connection.organization_id, What::Connection(connection.id));
 }
 
 /// Why a connection's token could not be opened.

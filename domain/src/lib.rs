@@ -9,6 +9,7 @@ pub mod connect;
 pub mod connections;
 pub mod context;
 pub mod db;
+pub mod feed;
 pub mod id;
 pub mod idempotency;
 pub mod inbox;

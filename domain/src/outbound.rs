@@ -3,6 +3,7 @@
 
 use crate::clock::Millis;
 use crate::db::Tx;
+use crate::feed::What;
 use crate::id::new_id;
 use crate::inbox::{by_words, catch_up, lock, refresh};
 use crate::usage::Tally;
@@ -10,8 +11,10 @@ use crate::window;
 use entities::message::Model as Message;
 use entities::{connection, contact, conversation, message};
 use meta::Route;
-use sea_orm::sea_query::Expr;
-use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, IntoActiveModel, QueryFilter};
+use sea_orm::sea_query::{Expr, Query};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, DbErr, EntityTrait, IntoActiveModel, QueryFilter, QueryTrait as _, UpdateMany,
+};
 use serde_json::Value;
 use std::collections::BTreeSet;
 use uuid::Uuid;
@@ -79,15 +82,13 @@ pub async fn earlier_part_failed(db: &impl ConnectionTrait, message: &message::M
 pub const UNKNOWN: &str = "It is not known whether this message was sent. It will not be sent again by itself.";
 
 /// Claims the message for sending: `queued → sending`. False when it is not queued any more.
-pub async fn begin(db: &impl ConnectionTrait, message_id: Uuid, now: Millis) -> Result<bool, DbErr> {
-    let changed = message::Entity::update_many()
+pub async fn begin(tx: &Tx, message_id: Uuid, now: Millis) -> Result<bool, DbErr> {
+    let claim = message::Entity::update_many()
         .col_expr(message::Column::Status, Expr::value("sending"))
         .col_expr(message::Column::SendingAt, Expr::value(Some(now)))
         .filter(message::Column::Id.eq(message_id))
-        .filter(message::Column::Status.eq("queued"))
-        .exec(db)
-        .await?;
-    Ok(changed.rows_affected == 1)
+        .filter(message::Column::Status.eq("queued"));
+    Ok(change(tx, claim).await? == 1)
 }
 
 /// What became of a message whose outcome was unknown.
@@ -112,7 +113,7 @@ pub async fn settle_unknown(tx: &Tx, id: Uuid, again: bool) -> Result<Settled, D
         sentence: "It is not known whether this message was sent; it was let be.".to_owned(),
     };
     let (status, trouble) = if again { ("queued", None) } else { ("failed", Some(&dismissed)) };
-    let changed = change(tx.conn(), id, &["unknown"], status, trouble).await?;
+    let changed = moved(tx, id, &["unknown"], status, trouble).await?;
     let Some(row) = find().one(tx.conn()).await? else { return Ok(Settled::Missing) };
     Ok(if changed { Settled::Now(Box::new(row)) } else { Settled::NotUnknown(row.status.unwrap_or_default()) })
 }
@@ -129,79 +130,81 @@ pub struct Trouble {
 }
 
 /// Provably not sent, and to be tried again: back to `queued`.
-pub async fn requeue(db: &impl ConnectionTrait, message_id: Uuid) -> Result<(), DbErr> {
-    leave(db, message_id, &["sending"], "queued", None).await
+pub async fn requeue(tx: &Tx, message_id: Uuid) -> Result<(), DbErr> {
+    leave(tx, message_id, &["sending"], "queued", None).await
 }
 
 /// Meta refused it: not sent, and never will be.
-pub async fn fail(db: &impl ConnectionTrait, message_id: Uuid, trouble: &Trouble) -> Result<(), DbErr> {
-    leave(db, message_id, &["queued", "sending"], "failed", Some(trouble)).await
+pub async fn fail(tx: &Tx, message_id: Uuid, trouble: &Trouble) -> Result<(), DbErr> {
+    leave(tx, message_id, &["queued", "sending"], "failed", Some(trouble)).await
 }
 
 /// Not sent by our own decision; one that is on its way is left alone.
-pub async fn refuse(db: &impl ConnectionTrait, message_id: Uuid, trouble: &Trouble) -> Result<(), DbErr> {
-    leave(db, message_id, &["queued"], "failed", Some(trouble)).await
+pub async fn refuse(tx: &Tx, message_id: Uuid, trouble: &Trouble) -> Result<(), DbErr> {
+    leave(tx, message_id, &["queued"], "failed", Some(trouble)).await
 }
 
 /// Nobody can say whether it was sent: shown as such, and never sent again by itself.
-pub async fn unknown(db: &impl ConnectionTrait, message_id: Uuid, trouble: &Trouble) -> Result<(), DbErr> {
-    leave(db, message_id, &["sending"], "unknown", Some(trouble)).await
+pub async fn unknown(tx: &Tx, message_id: Uuid, trouble: &Trouble) -> Result<(), DbErr> {
+    leave(tx, message_id, &["sending"], "unknown", Some(trouble)).await
 }
 
-async fn leave(
-    db: &impl ConnectionTrait,
-    message_id: Uuid,
-    from: &[&str],
-    status: &str,
-    trouble: Option<&Trouble>,
-) -> Result<(), DbErr> {
-    change(db, message_id, from, status, trouble).await.map(|_| ())
+async fn leave(tx: &Tx, message_id: Uuid, from: &[&str], status: &str, trouble: Option<&Trouble>) -> Result<(), DbErr> {
+    moved(tx, message_id, from, status, trouble).await.map(|_| ())
 }
 
 /// False when the message stands elsewhere.
-async fn change(
-    db: &impl ConnectionTrait,
+async fn moved(
+    tx: &Tx,
     message_id: Uuid,
     from: &[&str],
     status: &str,
     trouble: Option<&Trouble>,
 ) -> Result<bool, DbErr> {
-    let changed = message::Entity::update_many()
+    let update = message::Entity::update_many()
         .col_expr(message::Column::Status, Expr::value(status))
         .col_expr(message::Column::ErrorClass, Expr::value(trouble.map(|t| t.class.clone())))
         .col_expr(message::Column::ErrorCode, Expr::value(trouble.and_then(|t| t.code.clone())))
         .col_expr(message::Column::ErrorMessage, Expr::value(trouble.map(|t| t.sentence.clone())))
         .filter(message::Column::Id.eq(message_id))
         // An echo may have settled it meanwhile, and stands.
-        .filter(message::Column::Status.is_in(from.iter().copied()))
-        .exec(db)
-        .await?;
-    Ok(changed.rows_affected == 1)
+        .filter(message::Column::Status.is_in(from.iter().copied()));
+    Ok(change(tx, update).await? == 1)
+}
+
+/// Changes messages and notes those that it has changed; returns how many.
+async fn change(tx: &Tx, update: UpdateMany<message::Entity>) -> Result<usize, DbErr> {
+    use message::Column as C;
+    let statement = update
+        .into_query()
+        .returning(Query::returning().columns([C::OrganizationId, C::ConversationId, C::Id]))
+        .to_owned();
+    let changed = tx.conn().query_all(&statement).await?;
+    for row in &changed {
+        let what = What::Message { conversation: row.try_get_by_index(1)?, id: row.try_get_by_index(2)? };
+        tx.note(row.try_get_by_index(0)?, what);
+    }
+    Ok(changed.len())
 }
 
 /// Meta has it, under this id; `at` is Meta's own time, where it is known. Counts the usage once, takes over from a row that
 /// stood for the same message, and gives back an id that was another message's with the same words.
-pub async fn sent(
-    db: &impl ConnectionTrait,
-    message_id: Uuid,
-    mid: &str,
-    at: Option<Millis>,
-    now: Millis,
-) -> Result<(), DbErr> {
+pub async fn sent(tx: &Tx, message_id: Uuid, mid: &str, at: Option<Millis>, now: Millis) -> Result<(), DbErr> {
     let mut tally = Tally::default();
-    sent_counted(db, message_id, mid, at, now, &mut tally).await?;
-    tally.write(db, now).await
+    sent_counted(tx, message_id, mid, at, now, &mut tally).await?;
+    tally.write(tx.conn(), now).await
 }
 
 /// The same for one of many: the caller writes the tally.
 pub(crate) async fn sent_counted(
-    db: &impl ConnectionTrait,
+    tx: &Tx,
     message_id: Uuid,
     mid: &str,
     at: Option<Millis>,
     now: Millis,
     tally: &mut Tally,
 ) -> Result<(), DbErr> {
+    let db = tx.conn();
     let Some(Message { conversation_id, direction, .. }) = message::Entity::find_by_id(message_id).one(db).await?
     else {
         return Ok(());
@@ -221,10 +224,11 @@ pub(crate) async fn sent_counted(
     let stood_in = match holder {
         Some(row) if row.origin == "external" => {
             message::Entity::delete_by_id(row.id).exec(db).await?;
+            tx.note_message(&row);
             Some(row)
         }
         Some(row) => {
-            mistaken(db, &row, tally).await?;
+            mistaken(tx, &row, tally).await?;
             None
         }
         None => None,
@@ -232,28 +236,27 @@ pub(crate) async fn sent_counted(
     let known_already = message.external_id.as_deref() == Some(mid);
     let meta_time = at.or(stood_in.as_ref().map(|row| row.sent_at));
     let sent_at = meta_time.unwrap_or(if known_already { message.sent_at } else { now });
-    mark_sent(db, message_id, mid, sent_at).await?;
-    catch_up(db, message.clone(), mid, stood_in.as_ref()).await?;
+    mark_sent(tx, message_id, mid, sent_at).await?;
+    catch_up(tx, message.clone(), mid, stood_in.as_ref()).await?;
     if message.status.as_deref() != Some("sent") {
         count(tally, &message, 1);
     }
     if let Some(other) = message.external_id.as_deref().filter(|other| *other != mid) {
-        give_back(db, &message, other, now, tally).await?;
+        give_back(tx, &message, other, now, tally).await?;
     }
     refresh(db, &BTreeSet::from([message.conversation_id])).await
 }
 
-async fn mark_sent(db: &impl ConnectionTrait, message_id: Uuid, mid: &str, sent_at: Millis) -> Result<(), DbErr> {
-    message::Entity::update_many()
+async fn mark_sent(tx: &Tx, message_id: Uuid, mid: &str, sent_at: Millis) -> Result<(), DbErr> {
+    let update = message::Entity::update_many()
         .col_expr(message::Column::ExternalId, Expr::value(Some(mid)))
         .col_expr(message::Column::Status, Expr::value("sent"))
         .col_expr(message::Column::ErrorClass, Expr::value(None::<String>))
         .col_expr(message::Column::ErrorCode, Expr::value(None::<String>))
         .col_expr(message::Column::ErrorMessage, Expr::value(None::<String>))
         .col_expr(message::Column::SentAt, Expr::value(sent_at))
-        .filter(message::Column::Id.eq(message_id))
-        .exec(db)
-        .await?;
+        .filter(message::Column::Id.eq(message_id));
+    change(tx, update).await?;
     Ok(())
 }
 
@@ -265,15 +268,14 @@ fn count(tally: &mut Tally, message: &message::Model, by: i64) {
 }
 
 /// An echo with the same words was taken for this message's, and was another's: what became of it is unknown again.
-async fn mistaken(db: &impl ConnectionTrait, row: &message::Model, tally: &mut Tally) -> Result<(), DbErr> {
-    message::Entity::update_many()
+async fn mistaken(tx: &Tx, row: &message::Model, tally: &mut Tally) -> Result<(), DbErr> {
+    let update = message::Entity::update_many()
         .col_expr(message::Column::ExternalId, Expr::value(None::<String>))
         .col_expr(message::Column::Status, Expr::value("unknown"))
         .col_expr(message::Column::ErrorClass, Expr::value(Some("unknown_outcome")))
         .col_expr(message::Column::ErrorMessage, Expr::value(Some(UNKNOWN)))
-        .filter(message::Column::Id.eq(row.id))
-        .exec(db)
-        .await?;
+        .filter(message::Column::Id.eq(row.id));
+    change(tx, update).await?;
     if row.status.as_deref() == Some("sent") {
         count(tally, row, -1);
     }
@@ -283,15 +285,15 @@ async fn mistaken(db: &impl ConnectionTrait, row: &message::Model, tally: &mut T
 /// The id that an echo gave this message belongs to another one with the same words: to one of ours whose outcome is
 /// unknown, else to somebody else's.
 async fn give_back(
-    db: &impl ConnectionTrait,
+    tx: &Tx,
     message: &message::Model,
     other: &str,
     now: Millis,
     tally: &mut Tally,
 ) -> Result<(), DbErr> {
-    let of_ours = by_words(db, message.text.as_deref(), message.conversation_id, message.sent_at).await?;
+    let of_ours = by_words(tx.conn(), message.text.as_deref(), message.conversation_id, message.sent_at).await?;
     if let Some(ours) = of_ours.filter(|row| row.id != message.id) {
-        mark_sent(db, ours.id, other, message.sent_at).await?;
+        mark_sent(tx, ours.id, other, message.sent_at).await?;
         count(tally, &ours, 1);
         return Ok(());
     }
@@ -303,6 +305,7 @@ async fn give_back(
         status: Some("sent".to_owned()),
         ..message.clone()
     };
-    message::Entity::insert(foreign.into_active_model()).exec_without_returning(db).await?;
+    tx.note_message(&foreign);
+    message::Entity::insert(foreign.into_active_model()).exec_without_returning(tx.conn()).await?;
     Ok(())
 }

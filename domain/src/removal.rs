@@ -244,6 +244,7 @@ pub async fn finish(tx: &Tx, ctx: &Context, id: Uuid) -> Result<(), DbErr> {
 async fn anonymize(tx: &Tx, ctx: &Context, row: &connection::Model) -> Result<(), DbErr> {
     use connection::Column as C;
     let id = row.id;
+    connections::note(tx, row);
     notification::Entity::delete_many()
         .filter(notification::Column::OrganizationId.eq(row.organization_id))
         .filter(notification::Column::ConnectionId.eq(id))

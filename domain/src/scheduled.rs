@@ -5,6 +5,7 @@ use crate::clock::{DAY, Millis};
 use crate::compose::{self, Author, ComposeError, Thread, Words};
 use crate::context::Context;
 use crate::db::Tx;
+use crate::feed::What;
 use crate::id::{OrganizationId, new_id};
 use crate::page::{self, Position};
 use crate::templates;
@@ -59,6 +60,12 @@ pub enum Released {
 /// One of an organization; a foreign one is `None`, like a missing one.
 pub async fn find(db: &impl ConnectionTrait, organization: OrganizationId, id: Uuid) -> Result<Option<Model>, DbErr> {
     Entity::find_by_id(id).filter(Column::OrganizationId.eq(organization.0)).one(db).await
+}
+
+/// Those of these that an organization has.
+pub async fn some(db: &impl ConnectionTrait, organization: OrganizationId, ids: &[Uuid]) -> Result<Vec<Model>, DbErr> {
+    let these = Entity::find().filter(Column::Id.is_in(ids.iter().copied()));
+    these.filter(Column::OrganizationId.eq(organization.0)).order_by_asc(Column::Id).all(db).await
 }
 
 /// Scheduled messages of an organization, the one due last first, before the position given; of one conversation or status.
@@ -117,6 +124,7 @@ pub async fn create(
         updated_at: now,
     };
     Entity::insert(row.clone().into_active_model()).exec_without_returning(tx.conn()).await?;
+    note(tx, &row);
     Ok(row)
 }
 
@@ -157,13 +165,17 @@ pub async fn change(
         .filter(Column::Version.eq(before.version))
         .exec(tx.conn())
         .await?;
-    if changed.rows_affected == 1 { Ok(next) } else { Err(over(tx, id).await?) }
+    if changed.rows_affected != 1 {
+        return Err(over(tx, id).await?);
+    }
+    note(tx, &next);
+    Ok(next)
 }
 
 /// Cancels one that still waits; one that was cancelled before stays so.
 pub async fn cancel(tx: &Tx, ctx: &Context, organization: OrganizationId, id: Uuid) -> Result<(), ScheduleError> {
     let found = find(tx.conn(), organization, id).await?.ok_or(ScheduleError::NotFound)?;
-    if found.status == "cancelled" || leave(tx, ctx, id, None, "cancelled").await? {
+    if found.status == "cancelled" || leave(tx, ctx, &found, None, "cancelled").await? {
         return Ok(());
     }
     match over(tx, id).await? {
@@ -176,7 +188,7 @@ pub async fn cancel(tx: &Tx, ctx: &Context, organization: OrganizationId, id: Uu
 /// Makes the message of one that is due, unless it was cancelled or changed.
 pub async fn release(tx: &Tx, ctx: &Context, id: Uuid, version: i32) -> Result<Released, DbErr> {
     let Some(row) = Entity::find_by_id(id).one(tx.conn()).await? else { return Ok(Released::Before) };
-    if ctx.now() < row.due_at || !leave(tx, ctx, id, Some(version), "released").await? {
+    if ctx.now() < row.due_at || !leave(tx, ctx, &row, Some(version), "released").await? {
         return Ok(Released::Before);
     }
     let words = match (row.template_id, row.text) {
@@ -229,9 +241,9 @@ fn class_of(refused: &ComposeError) -> &'static str {
 }
 
 /// `scheduled → status`; false when it does not wait any more, or has another version.
-async fn leave(tx: &Tx, ctx: &Context, id: Uuid, version: Option<i32>, status: &str) -> Result<bool, DbErr> {
+async fn leave(tx: &Tx, ctx: &Context, row: &Model, version: Option<i32>, status: &str) -> Result<bool, DbErr> {
     let which = Condition::all()
-        .add(Column::Id.eq(id))
+        .add(Column::Id.eq(row.id))
         .add(Column::Status.eq("scheduled"))
         .add_option(version.map(|version| Column::Version.eq(version)));
     let changed = Entity::update_many()
@@ -240,7 +252,15 @@ async fn leave(tx: &Tx, ctx: &Context, id: Uuid, version: Option<i32>, status: &
         .filter(which)
         .exec(tx.conn())
         .await?;
-    Ok(changed.rows_affected == 1)
+    let left = changed.rows_affected == 1;
+    if left {
+        note(tx, row);
+    }
+    Ok(left)
+}
+
+fn note(tx: &Tx, row: &Model) {
+    tx.note(row.organization_id, What::ScheduledMessage(row.id));
 }
 
 async fn over(tx: &Tx, id: Uuid) -> Result<ScheduleError, DbErr> {

@@ -122,6 +122,12 @@ pub async fn find(ctx: &Context, token: &SessionToken) -> Result<Option<SignedIn
     Ok(Some(SignedIn { session, user }))
 }
 
+/// Whether a session still holds; that it was asked does not count as a use.
+pub async fn holds(ctx: &Context, session: Uuid) -> Result<bool, DbErr> {
+    let (now, found) = (ctx.now(), Entity::find_by_id(session).one(ctx.db.read()).await?);
+    Ok(found.is_some_and(|s| now < s.expires_at && now - s.last_seen_at < IDLE))
+}
+
 /// Moved at most once a minute, so that reading a page does not write to the database each time.
 async fn touch(ctx: &Context, session: Uuid, now: Millis) -> Result<(), DbErr> {
     Entity::update_many()

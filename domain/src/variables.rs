@@ -33,7 +33,7 @@ pub fn render(template: &str, connection: &connection::Model, contact: &contact:
 pub fn unknown(template: &str) -> Option<&str> {
     let mut rest = template;
     while let Some((_, after)) = rest.split_once("{{") {
-        let Some((inside, after)) = after.split_once("}}") else { return None };
+        let (inside, after) = after.split_once("}}")?;
         let name = inside.split_once('|').map_or(inside, |(name, _)| name).trim();
         if !VARIABLES.contains(&name) {
             return Some(name);

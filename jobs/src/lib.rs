@@ -11,6 +11,7 @@ pub mod ledger;
 pub mod outcome;
 pub mod policy;
 pub mod queue;
+mod relay;
 mod run;
 pub mod settings;
 pub mod worker;

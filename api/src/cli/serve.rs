@@ -4,6 +4,7 @@
 use super::context::{self, Made};
 use crate::app::App;
 use crate::cursor::Cursors;
+use crate::routes::events::Streams;
 use crate::server::{self, Limits, Server};
 use crate::settings::{Need, Settings};
 use crate::telemetry::{log, metrics};
@@ -19,6 +20,8 @@ use tokio::net::TcpListener;
 
 /// From the signal to the end of the process.
 const STOP_WITHIN: Duration = Duration::from_secs(29);
+/// For telling other processes what was committed last.
+const FLUSH_WITHIN: Duration = Duration::from_millis(500);
 /// Passwords hashed at once; each takes 19 MiB and a core.
 const HASHES_AT_ONCE: usize = 2;
 
@@ -62,10 +65,11 @@ impl Serve {
 /// Works until `stop` completes; listens nowhere.
 async fn work(made: Made, stop: impl Future<Output = ()>) -> anyhow::Result<()> {
     let Made { ctx, edge } = made;
-    let workers = Workers::start(&Ledger::new(ctx.clone(), edge.ledger));
+    let ledger = Ledger::new(ctx, edge.ledger);
+    let workers = Workers::start(&ledger);
     tracing::info!("working");
     stop.await;
-    end(ctx, Some(workers), Instant::now()).await
+    end(ledger, Some(workers), Instant::now()).await
 }
 
 /// Answers on `listener`, and works where wanted, until `stop` completes; then ends both in order.
@@ -89,6 +93,7 @@ pub(super) async fn answer(
         origin: edge.origin,
         secure: edge.secure,
         trusted_proxies: edge.trusted_proxies,
+        streams: Streams::default(),
         figures,
     };
     let limits = Limits { connections: edge.max_connections, ..Limits::default() };
@@ -100,7 +105,7 @@ pub(super) async fn answer(
         let _server_is_gone = asked.send(Instant::now());
     };
     server.run(stop).await;
-    end(ctx, workers, stopping.await.unwrap_or_else(|_| Instant::now())).await
+    end(ledger, workers, stopping.await.unwrap_or_else(|_| Instant::now())).await
 }
 
 /// The catalogue is data, so this setting can only be checked against the database.
@@ -112,13 +117,17 @@ async fn check_signup_plan(ctx: &Context) -> anyhow::Result<()> {
 }
 
 /// Workers stop after the last request, which may have waited for one of their jobs.
-async fn end(ctx: Context, workers: Option<Workers>, asked: Instant) -> anyhow::Result<()> {
+async fn end(ledger: Ledger, workers: Option<Workers>, asked: Instant) -> anyhow::Result<()> {
     if let Some(workers) = workers {
         // Time for closing the database, and for the last sign of life, is kept back.
         let left = STOP_WITHIN.saturating_sub(asked.elapsed()).saturating_sub(Duration::from_secs(4));
         workers.stop(left).await;
     }
-    if tokio::time::timeout(Duration::from_secs(2), ctx.db.close()).await.is_err() {
+    // The last of what they have written is told to other processes.
+    let db = ledger.context().db.clone();
+    db.feed().flushed(FLUSH_WITHIN).await;
+    drop(ledger);
+    if tokio::time::timeout(Duration::from_secs(2), db.close()).await.is_err() {
         tracing::warn!("the database was still in use at the end");
     }
     tracing::info!("stopped");

@@ -8,6 +8,7 @@ mod body;
 pub mod connections;
 pub mod conversations;
 pub mod document;
+pub mod events;
 pub mod figures;
 pub mod health;
 pub mod leads;
@@ -55,6 +56,7 @@ pub type Routes = (
     // Tuples of their own: a tuple of routes has sixteen places.
     (
         conversations::ConversationRoutes,
+        events::EventRoutes,
         sending::SendingRoutes,
         attachments::AttachmentRoutes,
         templates::TemplateRoutes,
@@ -87,6 +89,7 @@ pub fn service() -> OpenApiService<Routes, ()> {
         notifications::NotificationRoutes,
         (
             conversations::ConversationRoutes,
+            events::EventRoutes,
             sending::SendingRoutes,
             attachments::AttachmentRoutes,
             templates::TemplateRoutes,

@@ -24,6 +24,8 @@ pub struct Limits {
     pub head: Duration,
     /// Between two requests of a connection.
     pub quiet: Duration,
+    /// For a caller who does not take what an open answer writes.
+    pub stuck: Duration,
     /// While stopping: how long answers announce the end before quiet connections are closed.
     pub announce: Duration,
     /// While stopping: how long requests may still take.
@@ -36,6 +38,7 @@ impl Default for Limits {
             connections: 4_096,
             head: Duration::from_secs(5),
             quiet: Duration::from_secs(60),
+            stuck: Duration::from_secs(30),
             announce: Duration::from_millis(500),
             drain: Duration::from_secs(20),
         }
@@ -116,6 +119,7 @@ impl Server {
                 Ok((stream, remote)) => {
                     // Answers are small and written at once; waiting for more to send only delays them.
                     let _without_it_only_slower = stream.set_nodelay(true);
+                    give_up_after(&stream, self.limits.stuck);
                     return (stream, remote);
                 }
                 Err(error) => {
@@ -127,6 +131,17 @@ impl Server {
         }
     }
 }
+
+/// What nobody acknowledges ends the connection after so long, and not after the quarter of an hour for which the kernel would
+/// try: a machine that went to sleep does not keep its place.
+#[cfg(target_os = "linux")]
+fn give_up_after(stream: &TcpStream, limit: Duration) {
+    let millis = u32::try_from(limit.as_millis()).unwrap_or(u32::MAX);
+    let _without_it_only_later = rustix::net::sockopt::set_tcp_user_timeout(stream, millis);
+}
+
+#[cfg(not(target_os = "linux"))]
+fn give_up_after(_stream: &TcpStream, _limit: Duration) {}
 
 /// Whoever the kernel has let in but nobody has accepted: closing the port would reset them. Asked of the kernel itself, for
 /// the runtime may not have heard of them yet.

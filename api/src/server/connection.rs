@@ -3,6 +3,7 @@
 
 use super::accept::Limits;
 use super::head::{Head, TwoLengths};
+use super::phase::{Line, Phase};
 use http::header::{CONNECTION, HeaderValue};
 use http::uri::Scheme;
 use hyper::body::Incoming;
@@ -29,26 +30,6 @@ use tokio_util::sync::CancellationToken;
 /// While stopping: how long a head that is on its way is waited for.
 const LAST_HEAD: Duration = Duration::from_secs(1);
 
-/// What a connection is doing, and until when it may.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Phase {
-    /// Between requests.
-    Quiet(Instant),
-    /// A head is arriving.
-    Head(Instant),
-    /// A request is being answered; it has limits of its own.
-    Busy,
-}
-
-impl Phase {
-    fn deadline(self) -> Option<Instant> {
-        match self {
-            Self::Quiet(until) | Self::Head(until) => Some(until),
-            Self::Busy => None,
-        }
-    }
-}
-
 /// How the server ends, in two steps.
 #[derive(Clone, Debug, Default)]
 pub struct Ending {
@@ -71,21 +52,17 @@ pub async fn serve(
     let (phase, phases) = watch::channel(Phase::Head(Instant::now() + limits.head));
     let (phase, mut heads) = (Arc::new(phase), phases.clone());
     let two_lengths = Arc::new(AtomicBool::new(false));
-    let io = Timed {
-        stream,
-        phase: phase.clone(),
-        limit: limits.head,
-        head: Head::default(),
-        two_lengths: two_lengths.clone(),
-    };
+    let io = Timed { stream, phase: phase.clone(), limits, head: Head::default(), two_lengths: two_lengths.clone() };
     let announced = ending.announced.clone();
     let service = service_fn(move |request: http::Request<Incoming>| {
         let (endpoint, phase, announced) = (endpoint.clone(), phase.clone(), announced.clone());
         let two_lengths = two_lengths.swap(false, Ordering::Relaxed);
         async move {
             phase.send_replace(Phase::Busy);
+            let line = Line { phase: phase.clone(), quiet: limits.quiet, stopping: announced.clone() };
             let addresses = (LocalAddr(local.into()), RemoteAddr(remote.into()));
             let mut request = Request::from((request, addresses.0, addresses.1, Scheme::HTTP));
+            request.set_data(line);
             if two_lengths {
                 request.set_data(TwoLengths);
             }
@@ -96,7 +73,14 @@ pub async fn serve(
             if announced.is_cancelled() {
                 response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
             }
-            phase.send_replace(Phase::Quiet(Instant::now() + limits.quiet));
+            phase.send_if_modified(|phase| {
+                // Unless the answer stays open.
+                let is_over = *phase == Phase::Busy;
+                if is_over {
+                    *phase = Phase::Quiet(Instant::now() + limits.quiet);
+                }
+                is_over
+            });
             Ok::<_, Infallible>(hyper::Response::from(response))
         }
     });
@@ -173,9 +157,15 @@ async fn unwanted(crowded: &Notify, phases: watch::Receiver<Phase>) {
 struct Timed {
     stream: TcpStream,
     phase: Arc<watch::Sender<Phase>>,
-    limit: Duration,
+    limits: Limits,
     head: Head,
     two_lengths: Arc<AtomicBool>,
+}
+
+impl Timed {
+    fn wrote(&self, polled: &Poll<io::Result<usize>>) {
+        self.phase.send_if_modified(|phase| phase.wrote(polled, self.limits.stuck));
+    }
 }
 
 impl AsyncRead for Timed {
@@ -183,7 +173,7 @@ impl AsyncRead for Timed {
         let before = buf.filled().len();
         let polled = Pin::new(&mut self.stream).poll_read(cx, buf);
         if buf.filled().len() > before {
-            let until = Instant::now() + self.limit;
+            let until = Instant::now() + self.limits.head;
             let begins = self.phase.send_if_modified(|phase| {
                 let begins = matches!(phase, Phase::Quiet(_));
                 if begins {
@@ -194,7 +184,7 @@ impl AsyncRead for Timed {
             if begins {
                 self.head = Head::default();
             }
-            if *self.phase.borrow() != Phase::Busy {
+            if self.phase.borrow().reads_heads() {
                 self.head.read(&buf.filled()[before..]);
                 self.two_lengths.store(self.head.has_two_lengths(), Ordering::Relaxed);
             }
@@ -205,7 +195,9 @@ impl AsyncRead for Timed {
 
 impl AsyncWrite for Timed {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(cx, bytes)
+        let polled = Pin::new(&mut self.stream).poll_write(cx, bytes);
+        self.wrote(&polled);
+        polled
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -221,7 +213,9 @@ impl AsyncWrite for Timed {
         cx: &mut Context<'_>,
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(cx, slices)
+        let polled = Pin::new(&mut self.stream).poll_write_vectored(cx, slices);
+        self.wrote(&polled);
+        polled
     }
 
     fn is_write_vectored(&self) -> bool {

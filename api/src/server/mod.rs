@@ -8,9 +8,11 @@ mod edge;
 mod head;
 mod headers;
 mod paths;
+mod phase;
 mod shutdown;
 
 pub use accept::{Limits, Server};
+pub use phase::{Held, Line};
 pub use shutdown::signalled;
 
 use crate::app::App;

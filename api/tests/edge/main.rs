@@ -6,6 +6,7 @@
 mod accounts;
 mod admin;
 mod connections;
+mod events;
 mod health;
 mod inbox;
 mod limits;

@@ -2,6 +2,7 @@
 
 use api::app::App;
 use api::cursor::Cursors;
+use api::routes::events::Streams;
 use api::server::{Limits, Server, endpoint};
 use api::telemetry::metrics;
 use domain::api_keys::{self, Scope};
@@ -34,7 +35,7 @@ pub struct World {
     pub stop: CancellationToken,
     pub running: tokio::task::JoinHandle<()>,
     http: Client,
-    _database: Database,
+    database: Database,
 }
 
 /// How a world differs from the usual one.
@@ -50,6 +51,7 @@ pub struct Like {
     pub media_hosts: Vec<String>,
     pub ai: Option<ai::Client>,
     pub human_agent: bool,
+    pub streams: Streams,
 }
 
 impl Default for Like {
@@ -67,6 +69,7 @@ impl Default for Like {
             media_hosts: Vec::new(),
             ai: None,
             human_agent: false,
+            streams: Streams { check: Duration::from_millis(200), ..Streams::default() },
         }
     }
 }
@@ -128,6 +131,7 @@ impl World {
             origin: like.origin.to_owned(),
             secure: like.origin.starts_with("https"),
             trusted_proxies: like.trusted_proxies,
+            streams: like.streams,
             figures: metrics::recorder(),
         };
         let any = SocketAddr::from(([127, 0, 0, 1], 0));
@@ -136,7 +140,13 @@ impl World {
         let (address, stop) = (server.address().unwrap(), CancellationToken::new());
         let running = tokio::spawn(server.run(stop.clone().cancelled_owned()));
         let http = Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build().unwrap();
-        Self { ctx, clock, ledger, address, stop, running, http, _database: database }
+        Self { ctx, clock, ledger, address, stop, running, http, database }
+    }
+
+    /// Another process on the same database, which serves nobody.
+    pub async fn other_process(&self) -> Ledger {
+        let ctx = Context { db: Db::open(self.database.url()).await.unwrap(), ..self.ctx.clone() };
+        Ledger::new(ctx, self.ledger.settings().clone())
     }
 
     pub fn request(&self, caller: &Caller, method: &str, path: &str) -> RequestBuilder {

@@ -1,7 +1,7 @@
 //! The automatic reply of one connection: off, a text or template, or the chat model. What Meta would refuse to send is
 //! refused here already, while the shop owner is still looking at the form.
 
-use super::find;
+use super::{find, note};
 use crate::audit::{self, Actor, Entry};
 use crate::context::Context;
 use crate::db::Tx;
@@ -168,6 +168,7 @@ pub async fn set_auto_reply(
         .filter(Column::Id.eq(id))
         .exec(tx.conn())
         .await?;
+    note(tx, &after);
     let entry = Entry::new(actor, "auto_reply.changed", Some(organization))
         .target(IdKind::Connection.show(id))
         .details(json!({ "from": before.auto_reply_mode, "to": after.auto_reply_mode }));

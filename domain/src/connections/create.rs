@@ -3,7 +3,7 @@
 //! comes back with its conversations.
 
 use super::place::{allowed, free_place};
-use super::{LoginRoute, token_place};
+use super::{LoginRoute, note, token_place};
 use crate::audit::{self, Actor, Entry};
 use crate::clock::Millis;
 use crate::context::Context;
@@ -213,6 +213,7 @@ fn whole(row: &Model) -> ActiveModel {
     row.clone().into_active_model().reset_all()
 }
 
+/// Whoever connects an account writes this line, and tells of it.
 async fn audited(
     tx: &Tx,
     now: Millis,
@@ -221,6 +222,7 @@ async fn audited(
     row: &Model,
     details: serde_json::Value,
 ) -> Result<(), DbErr> {
+    note(tx, row);
     let entry = Entry::new(actor, action, Some(OrganizationId(row.organization_id)))
         .target(IdKind::Connection.show(row.id))
         .details(details);

@@ -2,7 +2,7 @@
 //! and are found again when the account comes back.
 
 use super::plan_fit::fit_to_plan;
-use super::{LoginRoute, find};
+use super::{LoginRoute, find, note};
 use crate::audit::{self, Actor, Entry};
 use crate::context::Context;
 use crate::db::Tx;
@@ -51,6 +51,7 @@ pub async fn disconnect(
 /// Frees the place; the caller holds the organization's lock.
 pub(crate) async fn let_go(tx: &Tx, ctx: &Context, before: &Model, reason: Option<&str>) -> Result<Model, DbErr> {
     let now = ctx.now();
+    note(tx, before);
     Entity::update_many()
         .col_expr(Column::Status, Expr::value("disconnected"))
         .col_expr(Column::StatusBefore, Expr::value(None::<String>))

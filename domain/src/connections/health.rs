@@ -1,6 +1,7 @@
 //! What Meta's answers say of an account: that its token is dead, or that the account is restricted. Written once per token,
 //! with a notification for the owner, and never by a late answer to a token that has been replaced.
 
+use super::note;
 use crate::context::Context;
 use crate::db::Tx;
 use crate::notifications::{self, Told};
@@ -52,6 +53,7 @@ async fn change(
         .exec(tx.conn())
         .await?;
     if changed.rows_affected == 1 {
+        note(tx, connection);
         return Ok(true);
     }
     let beneath = of_this_token(Entity::update_many())

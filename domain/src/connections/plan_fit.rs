@@ -1,6 +1,7 @@
 //! Fits an organization's connections under a plan: after a downgrade the newest ones go over plan, after an upgrade they
 //! come back. What is over plan keeps receiving and sends nothing.
 
+use super::note;
 use crate::context::Context;
 use crate::db::Tx;
 use crate::id::OrganizationId;
@@ -75,6 +76,7 @@ async fn replace_slots(tx: &Tx, organization: OrganizationId, within: &[Model]) 
 }
 
 async fn put_over(tx: &Tx, ctx: &Context, connection: &Model, reason: String) -> Result<(), DbErr> {
+    note(tx, connection);
     Entity::update_many()
         // From the row itself: what is known of its token may change in this very moment.
         .col_expr(Column::StatusBefore, Expr::col(Column::Status))
@@ -95,6 +97,7 @@ async fn restore(tx: &Tx, ctx: &Context, connection: &Model) -> Result<(), DbErr
         Some("restricted") => Some("Meta has restricted the account."),
         _ => None,
     };
+    note(tx, connection);
     Entity::update_many()
         .col_expr(Column::Status, Expr::cust("COALESCE(status_before, 'active')"))
         .col_expr(Column::StatusBefore, Expr::value(None::<String>))

@@ -1,5 +1,6 @@
 //! What is known of an account's webhooks at Meta.
 
+use super::note;
 use crate::clock::Millis;
 use crate::db::Tx;
 use entities::connection::{Column, Entity, Model};
@@ -14,7 +15,11 @@ pub async fn subscription_seen(tx: &Tx, connection: &Model, fresh: bool, now: Mi
         update = update.col_expr(Column::SubscribedAt, Expr::value(Some(now)));
     }
     let of = update.filter(Column::Id.eq(connection.id)).filter(Column::Status.ne("disconnected"));
-    Ok(of.exec(tx.conn()).await?.rows_affected == 1)
+    let seen = of.exec(tx.conn()).await?.rows_affected == 1;
+    if seen {
+        note(tx, connection);
+    }
+    Ok(seen)
 }
 
 /// Accounts whose webhooks should be on, by id, from one on: id and organization.

@@ -1,7 +1,7 @@
 //! The life of a connection's token: opened for a call, replaced by a refreshed one, and found when it is about to end.
 //! A refreshed token is stored only if nothing has happened to the connection since the old one was read.
 
-use super::token_place;
+use super::{note, token_place};
 use crate::clock::{DAY, Millis};
 use crate::context::Context;
 use crate::db::Tx;
@@ -84,7 +84,11 @@ pub async fn store(
         .filter(Column::Status.is_in(REFRESHED))
         .exec(tx.conn())
         .await?;
-    Ok(stored.rows_affected == 1)
+    let is_stored = stored.rows_affected == 1;
+    if is_stored {
+        note(tx, connection);
+    }
+    Ok(is_stored)
 }
 
 /// Where a page of [`ending`] went on from.

@@ -32,8 +32,8 @@ pub struct Listener {
 }
 
 impl Listener {
-    pub(super) async fn connect(options: &PgConnectOptions, channel: &str) -> Result<Self, ListenError> {
-        let options = options.clone().application_name("retail-assist bell");
+    pub(super) async fn connect(options: &PgConnectOptions, channel: &str, name: &str) -> Result<Self, ListenError> {
+        let options = options.clone().application_name(name);
         let connecting = async {
             // A pool of one and for ever: the driver wants one, and a connection that is closed for its age misses notes.
             let pool = PgPoolOptions::new().max_connections(1).max_lifetime(None).idle_timeout(None);

@@ -7,6 +7,8 @@ mod sqlite;
 
 pub use listener::{ListenError, Listener};
 
+use crate::feed::{Feed, Noted, What};
+use entities::message;
 use sea_orm::{
     ConnAcquireErr, ConnectionTrait as _, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, RuntimeErr,
     SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait,
@@ -15,7 +17,9 @@ use sqlx::postgres::PgConnectOptions;
 use sqlx::sqlite::SqliteConnectOptions;
 use std::fmt;
 use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
+use uuid::Uuid;
 
 /// How long a statement waits for a connection before the caller is told that the database is not available.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
@@ -31,6 +35,7 @@ pub struct Db {
     read: DatabaseConnection,
     write: DatabaseConnection,
     place: Place,
+    feed: Feed,
 }
 
 /// Where the database is, for what needs a way of its own to it.
@@ -113,13 +118,14 @@ impl Db {
         patience: postgres::Patience,
     ) -> Result<Self, OpenError> {
         let pool = postgres::open(options.clone(), connections, patience).await?;
-        Ok(Self { read: pool.clone(), write: pool, place: Place::Postgres(Box::new(options)) })
+        let place = Place::Postgres(Box::new(options));
+        Ok(Self { read: pool.clone(), write: pool, place, feed: Feed::default() })
     }
 
     async fn on_sqlite(options: SqliteConnectOptions) -> Result<Self, OpenError> {
         let file = options.get_filename().to_owned();
         let (read, write) = sqlite::open(options).await?;
-        Ok(Self { read, write, place: Place::Sqlite(file) })
+        Ok(Self { read, write, place: Place::Sqlite(file), feed: Feed::default() })
     }
 
     /// Which database it is, for the few statements that differ.
@@ -153,7 +159,12 @@ impl Db {
             ..TransactionOptions::default()
         };
         let inner = self.write.begin_with_options(options).await?;
-        Ok(Tx { inner, after_commit: Vec::new() })
+        Ok(Tx { inner, after_commit: Vec::new(), noted: Mutex::default(), feed: self.feed.clone() })
+    }
+
+    /// Where its transactions tell what they have changed.
+    pub fn feed(&self) -> &Feed {
+        &self.feed
     }
 
     /// Whether processes can tell each other something through it: Postgres can, SQLite cannot.
@@ -168,11 +179,11 @@ impl Db {
         self.write.execute_raw(statement).await.map(|_| ())
     }
 
-    /// Listens to `channel` on a connection of its own; `None` unless [`Db::can_notify`].
-    pub async fn listener(&self, channel: &str) -> Result<Option<Listener>, ListenError> {
+    /// Listens to `channel` on a connection of its own, which the server lists as `name`; `None` unless [`Db::can_notify`].
+    pub async fn listener(&self, channel: &str, name: &str) -> Result<Option<Listener>, ListenError> {
         match &self.place {
             Place::Sqlite(_) => Ok(None),
-            Place::Postgres(options) => Listener::connect(options, channel).await.map(Some),
+            Place::Postgres(options) => Listener::connect(options, channel, name).await.map(Some),
         }
     }
 
@@ -193,11 +204,13 @@ fn sqlite_options(url: &str) -> Result<SqliteConnectOptions, OpenError> {
     sqlite::options(url)
 }
 
-/// A transaction, and what is to happen once it is committed (ringing a bell for its jobs). Dropped uncommitted, it rolls
-/// back and nothing of that happens.
+/// A transaction, and what is to happen once it is committed: ringing a bell for its jobs, telling what it has changed.
+/// Dropped uncommitted, it rolls back and nothing of that happens.
 pub struct Tx {
     inner: DatabaseTransaction,
     after_commit: Vec<Box<dyn FnOnce() + Send + Sync>>,
+    noted: Mutex<Noted>,
+    feed: Feed,
 }
 
 impl Tx {
@@ -211,9 +224,20 @@ impl Tx {
         self.after_commit.push(Box::new(act));
     }
 
+    /// Notes something that it changes, for those who look at it; whoever writes a row that people see notes it.
+    pub fn note(&self, organization: Uuid, what: What) {
+        self.noted.lock().unwrap_or_else(PoisonError::into_inner).add(organization, what);
+    }
+
+    /// Notes a message, and with it what its conversation shows.
+    pub fn note_message(&self, row: &message::Model) {
+        self.note(row.organization_id, What::Message { conversation: row.conversation_id, id: row.id });
+    }
+
     /// Commits, then does what was remembered.
     pub async fn commit(self) -> Result<(), DbErr> {
         self.inner.commit().await?;
+        self.feed.publish(self.noted.into_inner().unwrap_or_else(PoisonError::into_inner));
         for act in self.after_commit {
             act();
         }

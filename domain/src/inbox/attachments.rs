@@ -94,6 +94,7 @@ pub async fn write(tx: &Tx, message: &message::Model, position: i32, looked: Loo
     if row.is_none_or(|row| row.deleted_at.is_some()) {
         return Ok(());
     }
+    tx.note_message(message);
     let row = ActiveModel {
         message_id: Set(message.id),
         position: Set(position),

@@ -48,7 +48,7 @@ pub async fn store(
     }
     let now = ctx.now();
     let routed: Vec<Routed<'_>> = events.iter().map(|event| Routed { connection, event, received_at: now }).collect();
-    let stored = store::store(tx.conn(), &ctx.settings, &routed, now).await?;
+    let stored = store::store(tx, &ctx.settings, &routed, now).await?;
     let new: Vec<Uuid> =
         stored.recorded.iter().filter(|one| one.outcome == Outcome::Stored).filter_map(|one| one.message_id).collect();
     for some in new.chunks(500) {

@@ -4,6 +4,8 @@
 use super::attachments;
 use super::store::SKEW;
 use crate::clock::Millis;
+use crate::db::Tx;
+use crate::feed::What;
 use entities::{conversation, message, message_mark};
 use meta::webhook::{Event, EventBody, ReactionAction};
 use sea_orm::sea_query::{Expr, OnConflict};
@@ -13,7 +15,7 @@ use uuid::Uuid;
 
 /// Applies a change, of the time `at`, to its conversation; returns the message it touched, if that is known already.
 pub async fn apply(
-    db: &impl ConnectionTrait,
+    tx: &Tx,
     event: &Event,
     conversation: &conversation::Model,
     at: Millis,
@@ -23,11 +25,11 @@ pub async fn apply(
     let mark = match &event.body {
         EventBody::Read { watermark_ms, .. } => {
             // Instagram names one message; reading it means having read what came before.
-            watermark(db, conversation.id, conversation::Column::ContactReadAt, until(watermark_ms)).await?;
+            watermark(tx, conversation, conversation::Column::ContactReadAt, until(watermark_ms)).await?;
             return Ok(None);
         }
         EventBody::Delivered { watermark_ms, .. } => {
-            watermark(db, conversation.id, conversation::Column::ContactDeliveredAt, until(watermark_ms)).await?;
+            watermark(tx, conversation, conversation::Column::ContactDeliveredAt, until(watermark_ms)).await?;
             return Ok(None);
         }
         EventBody::Deleted { mid } => (mid, Mark::Deleted { at }),
@@ -43,7 +45,7 @@ pub async fn apply(
         }
         _ => return Ok(None),
     };
-    on_message(db, conversation.id, mark.0, &mark.1, received_at).await
+    on_message(tx, conversation.id, mark.0, &mark.1, received_at).await
 }
 
 /// What was said of a message.
@@ -141,12 +143,13 @@ fn reaction_value(by: &str, reaction: Option<&str>, emoji: Option<&str>) -> Stri
 }
 
 async fn on_message(
-    db: &impl ConnectionTrait,
+    tx: &Tx,
     conversation_id: Uuid,
     mid: &str,
     mark: &Mark,
     received_at: Millis,
 ) -> Result<Option<Uuid>, DbErr> {
+    let db = tx.conn();
     let found = message::Entity::find()
         .filter(message::Column::ConversationId.eq(conversation_id))
         .filter(message::Column::ExternalId.eq(mid))
@@ -158,7 +161,7 @@ async fn on_message(
     };
     mark.change(&mut row);
     let id = row.id;
-    write_changed(db, row).await?;
+    write_changed(tx, row).await?;
     if matches!(mark, Mark::Deleted { .. }) {
         attachments::remove(db, id).await?;
     }
@@ -166,7 +169,8 @@ async fn on_message(
 }
 
 /// Writes the columns that marks change.
-async fn write_changed(db: &impl ConnectionTrait, row: message::Model) -> Result<(), DbErr> {
+async fn write_changed(tx: &Tx, row: message::Model) -> Result<(), DbErr> {
+    tx.note_message(&row);
     message::Entity::update_many()
         .col_expr(message::Column::Kind, Expr::value(row.kind))
         .col_expr(message::Column::Text, Expr::value(row.text))
@@ -177,7 +181,7 @@ async fn write_changed(db: &impl ConnectionTrait, row: message::Model) -> Result
         .col_expr(message::Column::EditedAt, Expr::value(row.edited_at))
         .col_expr(message::Column::DeletedAt, Expr::value(row.deleted_at))
         .filter(message::Column::Id.eq(row.id))
-        .exec(db)
+        .exec(tx.conn())
         .await?;
     Ok(())
 }
@@ -185,7 +189,7 @@ async fn write_changed(db: &impl ConnectionTrait, row: message::Model) -> Result
 /// One of our messages has just learnt its id: what was said of that id before, as marks or of a row that stood for the
 /// same message, is said of it.
 pub async fn catch_up(
-    db: &impl ConnectionTrait,
+    tx: &Tx,
     mut ours: message::Model,
     mid: &str,
     stood_in: Option<&message::Model>,
@@ -193,7 +197,7 @@ pub async fn catch_up(
     let marks = message_mark::Entity::find()
         .filter(message_mark::Column::ConversationId.eq(ours.conversation_id))
         .filter(message_mark::Column::ExternalId.eq(mid))
-        .all(db)
+        .all(tx.conn())
         .await?;
     if marks.is_empty() && stood_in.is_none() {
         return Ok(());
@@ -209,7 +213,7 @@ pub async fn catch_up(
         }
     }
     marks.iter().filter_map(Mark::read).for_each(|mark| mark.change(&mut ours));
-    write_changed(db, ours).await
+    write_changed(tx, ours).await
 }
 
 async fn leave_mark(
@@ -242,16 +246,25 @@ async fn leave_mark(
 }
 
 async fn watermark(
-    db: &impl ConnectionTrait,
-    conversation_id: Uuid,
+    tx: &Tx,
+    conversation: &conversation::Model,
     column: conversation::Column,
     at: Millis,
 ) -> Result<(), DbErr> {
-    conversation::Entity::update_many()
+    let moved = conversation::Entity::update_many()
         .col_expr(column, Expr::value(Some(at)))
-        .filter(conversation::Column::Id.eq(conversation_id))
+        .filter(conversation::Column::Id.eq(conversation.id))
         .filter(Condition::any().add(column.is_null()).add(column.lt(at)))
-        .exec(db)
+        .exec(tx.conn())
         .await?;
+    if moved.rows_affected == 1 {
+        // As it was read: somebody may have moved it since, and what is told then is told twice.
+        let since = match column {
+            conversation::Column::ContactReadAt => conversation.contact_read_at,
+            _ => conversation.contact_delivered_at,
+        };
+        let what = What::Receipts { conversation: conversation.id, since: since.unwrap_or(Millis::MIN) };
+        tx.note(conversation.organization_id, what);
+    }
     Ok(())
 }

@@ -2,9 +2,11 @@
 
 use crate::clock::{DAY, Millis};
 use crate::db::Tx;
+use crate::feed::What;
 use entities::contact::{Column, Entity, Model};
+use entities::conversation;
 use sea_orm::sea_query::Expr;
-use sea_orm::{ColumnTrait, DbErr, EntityTrait, QueryFilter};
+use sea_orm::{ColumnTrait, DbErr, EntityTrait, QueryFilter, QuerySelect};
 use uuid::Uuid;
 
 /// Pictures expire within days, and people rename themselves.
@@ -37,12 +39,29 @@ pub async fn profile(tx: &Tx, id: Uuid, found: Option<Found>, now: Millis) -> Re
         .col_expr(Column::ProfileState, Expr::value(Some(state)))
         .col_expr(Column::ProfileAt, Expr::value(Some(now)));
     if let Some(Found { name, username, picture_url }) = found {
+        note(tx, id).await?;
         update = update
             .col_expr(Column::Name, Expr::value(name.map(|name| clean(&name))))
             .col_expr(Column::Username, Expr::value(username.map(|name| clean(&name))))
             .col_expr(Column::PictureUrl, Expr::value(picture_url.map(|url| url.replace('\0', ""))));
     }
     update.filter(Column::Id.eq(id)).exec(tx.conn()).await?;
+    Ok(())
+}
+
+/// The conversation shows whom it is with.
+async fn note(tx: &Tx, contact: Uuid) -> Result<(), DbErr> {
+    use conversation::Column as C;
+    let found: Option<(Uuid, Uuid)> = conversation::Entity::find()
+        .select_only()
+        .columns([C::OrganizationId, C::Id])
+        .filter(C::ContactId.eq(contact))
+        .into_tuple()
+        .one(tx.conn())
+        .await?;
+    if let Some((organization, id)) = found {
+        tx.note(organization, What::Conversation(id));
+    }
     Ok(())
 }
 

@@ -3,6 +3,7 @@
 
 use super::store::Routed;
 use crate::clock::{MINUTE, Millis, SECOND};
+use crate::db::Tx;
 use crate::id::IdKind;
 use crate::outbound;
 use crate::settings::Settings;
@@ -28,12 +29,13 @@ pub enum Merge {
 
 /// Finds the message this echo is of; one of ours is settled as sent.
 pub async fn merge(
-    db: &impl ConnectionTrait,
+    tx: &Tx,
     settings: &Settings,
     routed: &Routed<'_>,
     conversation_id: Uuid,
     tally: &mut Tally,
 ) -> Result<Merge, DbErr> {
+    let db = tx.conn();
     let EventBody::Message(echo) = &routed.event.body else { return Ok(Merge::New) };
     let Some(mid) = &echo.mid else { return Ok(Merge::New) };
     let ours = match by_mid(db, conversation_id, mid).await? {
@@ -50,7 +52,7 @@ pub async fn merge(
     let Some(id) = ours else { return Ok(Merge::New) };
     // What the world tells us stands, whatever we thought of it.
     let at = routed.event.timestamp_ms.map(|_| routed.at());
-    outbound::sent_counted(db, id, mid, at, routed.received_at, tally).await?;
+    outbound::sent_counted(tx, id, mid, at, routed.received_at, tally).await?;
     Ok(Merge::Ours(id))
 }
 

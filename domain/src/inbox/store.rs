@@ -5,6 +5,8 @@ use super::echo::{self, Merge};
 use super::people::Person;
 use super::{changes, lock, people, rows, summary};
 use crate::clock::{MINUTE, Millis};
+use crate::db::Tx;
+use crate::feed::What;
 use crate::settings::Settings;
 use crate::usage::Tally;
 use entities::{connection, conversation, message, message_mark};
@@ -118,12 +120,8 @@ pub struct Stored {
 }
 
 /// Stores the events.
-pub async fn store(
-    db: &impl ConnectionTrait,
-    settings: &Settings,
-    events: &[Routed<'_>],
-    now: Millis,
-) -> Result<Stored, DbErr> {
+pub async fn store(tx: &Tx, settings: &Settings, events: &[Routed<'_>], now: Millis) -> Result<Stored, DbErr> {
+    let db = tx.conn();
     let plans: Vec<Plan> = events.iter().map(plan).collect();
     let mut wanted: BTreeMap<Person, &connection::Model> = BTreeMap::new();
     for (plan, routed) in plans.iter().zip(events) {
@@ -155,7 +153,7 @@ pub async fn store(
             }
             Plan::Echo(person) => {
                 let conversation = conversation_of(&person)?;
-                let merged = echo::merge(db, settings, routed, conversation.id, &mut tally).await?;
+                let merged = echo::merge(tx, settings, routed, conversation.id, &mut tally).await?;
                 match merged {
                     Merge::New => new_rows.add(at, routed, conversation),
                     Merge::Known(id) => {
@@ -173,9 +171,9 @@ pub async fn store(
                 let conversation = conversation_of(&person)?;
                 changed.insert(conversation.id);
                 // What stands earlier in this batch must be there to be changed.
-                new_rows.write(db, &mut recorded, &mut touched).await?;
+                new_rows.write(tx, &mut recorded, &mut touched).await?;
                 let message_id =
-                    changes::apply(db, routed.event, conversation, routed.at(), routed.received_at).await?;
+                    changes::apply(tx, routed.event, conversation, routed.at(), routed.received_at).await?;
                 if opens_window(routed) {
                     summary::window_opens(db, conversation.id, routed.at()).await?;
                 }
@@ -184,6 +182,7 @@ pub async fn store(
             Plan::LeadSource(person) => {
                 let conversation = conversation_of(&person)?;
                 changed.insert(conversation.id);
+                tx.note(conversation.organization_id, What::Conversation(conversation.id));
                 if let EventBody::Referral(referral) = &routed.event.body {
                     summary::lead_source(db, conversation.id, &rows::lead_source(referral), routed.at()).await?;
                 }
@@ -194,7 +193,7 @@ pub async fn store(
             }
         }
     }
-    new_rows.write(db, &mut recorded, &mut touched).await?;
+    new_rows.write(tx, &mut recorded, &mut touched).await?;
     summary::refresh(db, &touched).await?;
     for (organization_id, count) in new_rows.received {
         tally.add(organization_id, "messages_received", count);
@@ -227,14 +226,14 @@ impl NewRows {
 
     async fn write(
         &mut self,
-        db: &impl ConnectionTrait,
+        tx: &Tx,
         recorded: &mut [Option<Recorded>],
         touched: &mut BTreeSet<Uuid>,
     ) -> Result<(), DbErr> {
         if self.waiting.is_empty() {
             return Ok(());
         }
-        let mut waiting = std::mem::take(&mut self.waiting);
+        let (db, mut waiting) = (tx.conn(), std::mem::take(&mut self.waiting));
         let conversations: BTreeSet<Uuid> = waiting.iter().map(|(_, row, _)| row.conversation_id).collect();
         // Also of a message that was unsent before it came: where somebody came from stays true.
         let sources: Vec<_> = waiting.iter().map(|(_, row, _)| referral_of(row)).collect();
@@ -259,6 +258,7 @@ impl NewRows {
                 recorded[at] = Some(Recorded { message_id, ..Recorded::plain(Outcome::Duplicate, "known by its mid") });
                 continue;
             }
+            tx.note_message(&row);
             touched.insert(row.conversation_id);
             if row.attachments.contains("\"url\":\"") {
                 self.with_files.push((row.id, row.connection_id));

@@ -5,6 +5,7 @@ use super::attachments::{self, Known};
 use super::search;
 use crate::clock::Millis;
 use crate::db::Tx;
+use crate::feed::What;
 use crate::id::OrganizationId;
 use crate::page::{self, Position};
 use entities::{connection, contact, conversation, message};
@@ -128,6 +129,76 @@ pub async fn message(
     Ok(Some(beside.show(message, &thread)))
 }
 
+/// Those of these conversations that the organization has and its list shows.
+pub async fn some_conversations(
+    db: &impl ConnectionTrait,
+    organization: OrganizationId,
+    ids: &[Uuid],
+) -> Result<Vec<Thread>, DbErr> {
+    let rows = conversation::Entity::find()
+        .filter(conversation::Column::Id.is_in(ids.iter().copied()))
+        .filter(conversation::Column::OrganizationId.eq(organization.0))
+        .filter(conversation::Column::LastMessageId.is_not_null())
+        .all(db)
+        .await?;
+    threads(db, rows).await
+}
+
+/// Those of these messages that the organization has, in the order of their times.
+pub async fn some_messages(
+    db: &impl ConnectionTrait,
+    organization: OrganizationId,
+    ids: &[Uuid],
+) -> Result<Vec<Shown>, DbErr> {
+    use message::Column;
+    let rows = message::Entity::find()
+        .filter(Column::Id.is_in(ids.iter().copied()))
+        .filter(Column::OrganizationId.eq(organization.0))
+        .order_by_asc(Column::SentAt)
+        .order_by_asc(Column::Id)
+        .all(db)
+        .await?;
+    let conversations: HashMap<Uuid, conversation::Model> = conversation::Entity::find()
+        .filter(conversation::Column::Id.is_in(rows.iter().map(|row| row.conversation_id)))
+        .all(db)
+        .await?
+        .into_iter()
+        .map(|row| (row.id, row))
+        .collect();
+    let beside = Beside::of(db, &rows).await?;
+    let shown = |message: message::Model| {
+        let thread = conversations.get(&message.conversation_id)?;
+        Some(beside.show(message, thread))
+    };
+    Ok(rows.into_iter().filter_map(shown).collect())
+}
+
+/// Ids of the messages whose shown status may have changed because the contact has come further than `since`, the newest first.
+pub async fn receipted(
+    db: &impl ConnectionTrait,
+    organization: OrganizationId,
+    conversation: Uuid,
+    since: Millis,
+    limit: u64,
+) -> Result<Vec<Uuid>, DbErr> {
+    use message::Column;
+    let Some(thread) = row(db, organization, conversation).await? else { return Ok(Vec::new()) };
+    let until = thread.contact_read_at.max(thread.contact_delivered_at);
+    message::Entity::find()
+        .select_only()
+        .column(Column::Id)
+        .filter(Column::ConversationId.eq(conversation))
+        .filter(Column::Direction.eq("outbound"))
+        .filter(Column::Status.eq("sent"))
+        .filter(Column::SentAt.gt(since))
+        .filter(Column::SentAt.lte(until))
+        .order_by_desc(Column::SentAt)
+        .limit(limit)
+        .into_tuple()
+        .all(db)
+        .await
+}
+
 /// What lies before a message in the order of a thread.
 async fn position(db: &impl ConnectionTrait, before: Option<Position>) -> Result<Option<Condition>, DbErr> {
     use message::Column;
@@ -152,7 +223,11 @@ pub async fn mark_read(tx: &Tx, organization: OrganizationId, id: Uuid) -> Resul
         .filter(conversation::Column::OrganizationId.eq(organization.0))
         .exec(tx.conn())
         .await?;
-    Ok(updated.rows_affected == 1)
+    let known = updated.rows_affected == 1;
+    if known {
+        tx.note(organization.0, What::Conversation(id));
+    }
+    Ok(known)
 }
 
 async fn row(

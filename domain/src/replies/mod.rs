@@ -130,6 +130,7 @@ async fn write(
     if tx.conn().query_one(&insert).await?.is_none() {
         return Ok(None);
     }
+    tx.note_message(&reply);
     refresh(tx.conn(), &BTreeSet::from([case.conversation.id])).await?;
     Ok(Some(reply))
 }

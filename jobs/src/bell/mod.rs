@@ -7,6 +7,7 @@ mod redis;
 mod ringing;
 mod sweep;
 
+pub(crate) use outage::Backoff;
 pub use redis::{PingError, address_problem, ping};
 pub(crate) use ringing::Far;
 
@@ -154,7 +155,7 @@ impl Bell {
         self.slot(queue).notify.notified().now_or_never().is_some()
     }
 
-    fn is_working(&self) -> bool {
+    pub(crate) fn is_working(&self) -> bool {
         self.inner.working.load(SeqCst) > 0
     }
 

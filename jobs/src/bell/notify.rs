@@ -13,6 +13,8 @@ use tokio_util::sync::CancellationToken;
 
 /// Notes on it are names of queues.
 const CHANNEL: &str = "retail_assist_bell";
+/// The connection that listens, as the server lists it.
+const LISTED: &str = "retail-assist bell";
 /// Between the end of a listener and the next, at most.
 const RETRY_AT_MOST: Duration = Duration::from_secs(5);
 
@@ -61,7 +63,7 @@ impl NotifyBell {
     }
 
     async fn listen_once(&self, bell: &Bell) -> Result<(), ListenError> {
-        let Some(mut listener) = self.db.listener(CHANNEL).await? else { return Ok(()) };
+        let Some(mut listener) = self.db.listener(CHANNEL, LISTED).await? else { return Ok(()) };
         self.outage.works(Queue::ALL[0]);
         // What rang while nobody listened has been missed.
         Queue::ALL.iter().for_each(|queue| bell.wake(*queue));

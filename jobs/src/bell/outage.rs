@@ -53,7 +53,7 @@ fn bit(queue: Queue) -> usize {
 
 /// Pauses that double, with jitter so that processes do not come back in step.
 #[derive(Debug)]
-pub(super) struct Backoff {
+pub(crate) struct Backoff {
     next: Duration,
     most: Duration,
 }
@@ -63,26 +63,26 @@ impl Backoff {
     /// What lived this long did work: the next try is a first one.
     const LIVED: Duration = Duration::from_secs(10);
 
-    pub(super) fn up_to(most: Duration) -> Self {
+    pub(crate) fn up_to(most: Duration) -> Self {
         Self { next: Self::FIRST, most }
     }
 
     /// The next pause: between a half and the whole of the step.
-    pub(super) fn pause(&mut self) -> Duration {
+    pub(crate) fn pause(&mut self) -> Duration {
         let step = self.next;
         self.next = (step * 2).min(self.most);
         step.mul_f64(0.5 + rand::random::<f64>() / 2.0)
     }
 
     /// The next pause, after something that worked for so long has ended.
-    pub(super) fn pause_after(&mut self, lived: Duration) -> Duration {
+    pub(crate) fn pause_after(&mut self, lived: Duration) -> Duration {
         if lived > Self::LIVED {
             self.reset();
         }
         self.pause()
     }
 
-    pub(super) fn reset(&mut self) {
+    pub(crate) fn reset(&mut self) {
         self.next = Self::FIRST;
     }
 }

@@ -9,6 +9,7 @@ use crate::policy::{Policy, STANDARD};
 use crate::queue::Queue;
 use domain::clock::{DAY, MINUTE, Millis};
 use domain::db::Tx;
+use domain::feed::What;
 use domain::removal::{self, Taken};
 use entities::job::Model as Job;
 use entities::{
@@ -108,19 +109,19 @@ fn given_up<'a>(
 async fn inbox(ledger: &Ledger, connection: Uuid) -> Result<usize, DbErr> {
     let mut total = 0;
     loop {
-        let some: Vec<Uuid> = conversation::Entity::find()
+        let found: Vec<(Uuid, Uuid)> = conversation::Entity::find()
             .select_only()
-            .column(conversation::Column::Id)
+            .columns([conversation::Column::Id, conversation::Column::OrganizationId])
             .filter(conversation::Column::ConnectionId.eq(connection))
             .limit(BATCH)
             .into_tuple()
             .all(ledger.context().db.read())
             .await?;
-        if some.is_empty() {
-            break;
-        }
+        let some: Vec<Uuid> = found.iter().map(|(id, _)| *id).collect();
+        let Some((_, organization)) = found.first() else { break };
         total += some.len();
         let tx = ledger.context().db.begin().await?;
+        tx.note(*organization, What::Everything);
         message_mark::Entity::delete_many()
             .filter(message_mark::Column::ConversationId.is_in(some.iter().copied()))
             .exec(tx.conn())

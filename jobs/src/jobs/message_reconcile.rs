@@ -140,7 +140,7 @@ async fn write(
     still_held(&tx, [job]).await?;
     let result = match (found, LOOKS.get(number + 1)) {
         (Some(found), _) => {
-            outbound::sent(tx.conn(), outgoing.message.id, &found.mid, found.created_ms, now).await?;
+            outbound::sent(&tx, outgoing.message.id, &found.mid, found.created_ms, now).await?;
             json!({ "status": "sent", "externalId": found.mid })
         }
         (None, Some(next)) => {

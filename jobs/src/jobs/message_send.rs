@@ -142,7 +142,7 @@ async fn refuse(ledger: &Ledger, job: &Job, outgoing: &Outgoing, trouble: &Troub
     let decision = decide(job, Outcome::Discard(failure), now, 0.5);
     let tx = ledger.context().db.begin().await?;
     settle(&tx, job, &decision, now).await?;
-    outbound::refuse(tx.conn(), outgoing.message.id, trouble).await?;
+    outbound::refuse(&tx, outgoing.message.id, trouble).await?;
     tx.commit().await?;
     run::log(job, &decision);
     Ok(Finish::Settled)
@@ -152,7 +152,7 @@ async fn refuse(ledger: &Ledger, job: &Job, outgoing: &Outgoing, trouble: &Troub
 async fn claim(ledger: &Ledger, job: &Job, message_id: Uuid) -> Result<bool, SettleError> {
     let tx = ledger.context().db.begin().await?;
     still_held(&tx, [job]).await?;
-    let begun = outbound::begin(tx.conn(), message_id, ledger.now()).await?;
+    let begun = outbound::begin(&tx, message_id, ledger.now()).await?;
     tx.commit().await?;
     Ok(begun)
 }
@@ -215,7 +215,7 @@ async fn try_write_down(
 
 async fn write_fact(ledger: &Ledger, outgoing: &Outgoing, mid: &str) -> Result<(), DbErr> {
     let tx = ledger.context().db.begin().await?;
-    outbound::sent(tx.conn(), outgoing.message.id, mid, None, ledger.now()).await?;
+    outbound::sent(&tx, outgoing.message.id, mid, None, ledger.now()).await?;
     tx.commit().await
 }
 
@@ -240,7 +240,7 @@ async fn becomes_unknown(
     trace_id: Option<String>,
 ) -> Result<(), DbErr> {
     let trouble = Trouble { class: "unknown_outcome".to_owned(), code: None, sentence: outbound::UNKNOWN.to_owned() };
-    outbound::unknown(tx.conn(), outgoing.message.id, &trouble).await?;
+    outbound::unknown(tx, outgoing.message.id, &trouble).await?;
     let look = message_reconcile::first_look(&outgoing.message, ledger.now(), trace_id);
     ledger.enqueue(tx, vec![look]).await?;
     Ok(())
@@ -284,7 +284,7 @@ fn give_up<'a>(
                     code: failure.and_then(|failure| failure.code.clone()),
                     sentence: "This message was given up and will not be sent.".to_owned(),
                 };
-                outbound::refuse(tx.conn(), message_id, &trouble).await
+                outbound::refuse(tx, message_id, &trouble).await
             }
             _ => Ok(()),
         }

@@ -300,7 +300,7 @@ async fn store_events(
             Err(recorded) => done.push(Some(Done::new(parcel.delivery_id, event, None, recorded))),
         }
     }
-    let stored = store::store(tx.conn(), &ledger.context().settings, &routed, now).await?;
+    let stored = store::store(tx, &ledger.context().settings, &routed, now).await?;
     let organizations: HashMap<Uuid, Uuid> =
         routed.iter().map(|routed| (routed.connection.id, routed.connection.organization_id)).collect();
     let mut follow = Vec::new();

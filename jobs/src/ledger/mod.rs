@@ -18,6 +18,7 @@ pub mod wait;
 use crate::bell::{Bell, Far};
 use crate::ingest::Ingest;
 use crate::jobs::{CATALOGUE, Catalogue, Kind};
+use crate::relay::Relay;
 use crate::settings::LedgerSettings;
 use domain::Context;
 use domain::clock::Millis;
@@ -43,6 +44,7 @@ struct Inner {
     in_flight: lease::InFlight,
     finished: wait::Finished,
     ingest: Ingest,
+    _relay: Relay,
 }
 
 impl Ledger {
@@ -57,6 +59,7 @@ impl Ledger {
         let ingest = Ingest::start(context.clone(), bell.clone());
         // Unique per start, so that a claim always tells which life of which process made it.
         let worker = format!("{}-{}-{:08x}", crate::worker::host_name(), std::process::id(), rand::random::<u32>());
+        let relay = Relay::start(&settings, &context, &bell, &worker);
         let inner = Inner {
             context,
             settings,
@@ -66,6 +69,7 @@ impl Ledger {
             in_flight: lease::InFlight::default(),
             finished: wait::Finished::default(),
             ingest,
+            _relay: relay,
         };
         Self { inner: Arc::new(inner) }
     }

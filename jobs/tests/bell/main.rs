@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod crowd;
+mod feed;
 mod hygiene;
 mod jam;
 mod lane;

@@ -189,7 +189,9 @@ async fn a_worker_that_died_while_sending_leaves_an_unknown_outcome() {
         assert_eq!(claim::due(db, claim).await.unwrap().len(), 1);
         let reply = shop.reply_is("queued").await;
         if sending {
-            assert!(domain::outbound::begin(db.write(), reply.id, now).await.unwrap());
+            let tx = db.begin().await.unwrap();
+            assert!(domain::outbound::begin(&tx, reply.id, now).await.unwrap());
+            tx.commit().await.unwrap();
         }
         shop.clock.advance(60_001);
         shop.start_workers();

@@ -136,12 +136,6 @@ impl Shop {
         }
     }
 
-    /// What the sandbox counted.
-    pub async fn counters(&self) -> Value {
-        let url = format!("{}/sandbox/counters?detail=true", self.sandbox);
-        self.http.get(url).send().await.unwrap().json().await.unwrap()
-    }
-
     /// Turns the automatic reply off.
     pub async fn without_replies(&self) {
         let (ctx, id) = (self.ledger.context(), self.connection.id);

@@ -14,6 +14,7 @@ use domain::id::IdKind;
 use domain::{Context, OrganizationId};
 use jobs::Ledger;
 use std::io::Read as _;
+use std::time::Duration;
 
 #[derive(Debug, Args)]
 pub struct Admin {
@@ -46,18 +47,18 @@ enum Command {
 impl Admin {
     pub async fn run(self) -> anyhow::Result<()> {
         let Made { ctx, edge } = context::make(Settings::load(Need::Rules)?).await?;
+        // Pages that are open somewhere are told what changes, where there is a way to tell them.
+        let ledger = Ledger::new(ctx.clone(), edge.ledger);
         let done = match self.command {
             Command::CreateUser(command) => command.run(&ctx, self.json).await,
             Command::SetPlan(command) => command.run(&ctx, self.json).await,
             Command::SetSubscription(command) => command.run(&ctx, self.json).await,
-            Command::CreateConnection(command) => {
-                let ledger = Ledger::new(ctx.clone(), edge.ledger);
-                command.run(&ctx, &ledger, self.json).await
-            }
+            Command::CreateConnection(command) => command.run(&ctx, &ledger, self.json).await,
             Command::SetAutoReply(command) => command.run(&ctx, self.json).await,
             Command::CreateKey(command) => command.run(&ctx, self.json).await,
             Command::RotateKeys(command) => command.run(&ctx, self.json).await,
         };
+        ctx.db.feed().flushed(Duration::from_secs(1)).await;
         ctx.db.close().await?;
         done
     }

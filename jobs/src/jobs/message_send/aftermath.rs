@@ -113,18 +113,18 @@ impl Aftermath {
         if let Self::Reconnect { classified, .. } | Self::Restricted { classified, .. } = self {
             mark(ledger, tx, &outgoing.connection, *classified).await?;
         }
-        let (db, id) = (tx.conn(), outgoing.message.id);
+        let (tx, id) = (&*tx, outgoing.message.id);
         match self {
-            Self::Sent { mid, .. } => outbound::sent(db, id, mid, None, now).await,
-            Self::Unknown { failure } => outbound::unknown(db, id, &trouble(failure, outbound::UNKNOWN)).await,
+            Self::Sent { mid, .. } => outbound::sent(tx, id, mid, None, now).await,
+            Self::Unknown { failure } => outbound::unknown(tx, id, &trouble(failure, outbound::UNKNOWN)).await,
             Self::Again { failure } if decision.is_final() => {
-                outbound::fail(db, id, &trouble(failure, "Meta could not be reached in time.")).await
+                outbound::fail(tx, id, &trouble(failure, "Meta could not be reached in time.")).await
             }
-            Self::Again { .. } | Self::Held { .. } | Self::Reconnect { .. } => outbound::requeue(db, id).await,
+            Self::Again { .. } | Self::Held { .. } | Self::Reconnect { .. } => outbound::requeue(tx, id).await,
             Self::Restricted { failure, classified } => {
-                outbound::fail(db, id, &trouble(failure, classified.hint)).await
+                outbound::fail(tx, id, &trouble(failure, classified.hint)).await
             }
-            Self::Never { failure, hint } => outbound::fail(db, id, &trouble(failure, hint)).await,
+            Self::Never { failure, hint } => outbound::fail(tx, id, &trouble(failure, hint)).await,
         }
     }
 }
