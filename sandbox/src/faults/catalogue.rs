@@ -84,6 +84,7 @@ pub(crate) const CATALOGUE: &[Fault] = &[
     fault("no_echo", Group::Echo, "{}", "no echo at all"),
     fault("echo_late", Group::Echo, r#"{"ms":2000}"#, "the echo leaves ms after the answer"),
     fault("reads_fail", Group::Read, "{}", "conversation and profile reads answer code 2, is_transient, HTTP 500"),
+    fault("reads_rate_limit", Group::Read, r#"{"code":613}"#, "conversation and profile reads are throttled, HTTP 400"),
     fault("profile_consent", Group::Profile, "{}", "code 230, HTTP 400: as before the person's first message"),
     fault("profile_no_match", Group::Profile, "{}", "code 9010, IGApiException, HTTP 400: as for Meta's own reviewers"),
     fault("profile_transient", Group::Profile, "{}", "code 2, is_transient, HTTP 500"),

@@ -63,8 +63,8 @@ pub(crate) fn list(world: &mut World, call: &Call, who: &str, version: &str) -> 
     access::needs_messages(world, caller, account)?;
     within_rate(world, account)?;
     let id = world.accounts.get(account).id.clone();
-    if world.faults.fire(Group::Read, &id, &[], &mut world.rng).is_some() {
-        return Err(GraphError::transient());
+    if let Some(fault) = world.faults.fire(Group::Read, &id, &[], &mut world.rng) {
+        return Err(GraphError::of_read(&fault));
     }
     let fields = Fields::of(call)?.or(&["updated_time"]);
     let account = world.accounts.get(account);

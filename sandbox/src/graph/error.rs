@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use crate::{clock::session_time, world::tokens::Problem};
+use crate::{clock::session_time, faults::Fired, world::tokens::Problem};
 
 /// A refusal in Graph's envelope.
 #[derive(Debug, Clone)]
@@ -257,6 +257,14 @@ impl GraphError {
                 Self::new(status, code, text).sub(2_446_079)
             }
             other => Self::new(status, other, format!("(#{other}) There have been too many calls.")),
+        }
+    }
+
+    /// What a fault makes of a read.
+    pub(crate) fn of_read(fault: &Fired) -> Self {
+        match fault.name {
+            "reads_rate_limit" => Self::throttled(400, u32::try_from(fault.number("code")).unwrap_or(613)),
+            _ => Self::transient(),
         }
     }
 

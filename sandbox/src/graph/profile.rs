@@ -52,7 +52,7 @@ fn struck(world: &mut World, ids: &[String]) -> Result<(), GraphError> {
     Err(match fault.name {
         "profile_consent" => GraphError::consent_required(),
         "profile_no_match" => GraphError::no_matching_person(),
-        _ => GraphError::transient(),
+        _ => GraphError::of_read(&fault),
     })
 }
 

@@ -41,8 +41,11 @@ async fn conversations_are_newest_first() {
     assert_eq!(messages[1]["message"], "one");
     let nobody = url.replace(&ig.customer, "1");
     assert_eq!(h.raw(h.http.get(nobody).bearer_auth(&ig.token)).await.body["data"], json!([]));
-    h.fault(json!({"name": "reads_fail", "count": 1})).await;
-    assert_eq!(h.raw(h.http.get(&url).bearer_auth(&ig.token)).await.status, 500);
+    for (name, status, code) in [("reads_fail", 500, 2), ("reads_rate_limit", 400, 613)] {
+        h.fault(json!({"name": name, "count": 1})).await;
+        let reply = h.raw(h.http.get(&url).bearer_auth(&ig.token)).await;
+        assert_eq!((reply.status, reply.code().0), (status, code), "{name}");
+    }
 }
 
 #[tokio::test]
@@ -95,6 +98,7 @@ async fn profiles_by_platform() {
         ("profile_no_match", 400, 9010),
         ("profile_transient", 500, 2),
         ("reads_fail", 500, 2),
+        ("reads_rate_limit", 400, 613),
     ] {
         h.fault(json!({"name": name, "count": 1, "accountId": ig.account})).await;
         assert_eq!(read(&page).await.status, 200, "{name} is the other account's");
@@ -107,7 +111,7 @@ async fn profiles_by_platform() {
     }
     h.fault(json!({"name": "profile_transient"})).await;
     assert_eq!(conversations(&h, &ig, &[]).await.status, 200, "only profiles");
-    assert_eq!(h.counters().await["profileReads"], 15);
+    assert_eq!(h.counters().await["profileReads"], 18);
 }
 
 #[tokio::test]
