@@ -10,8 +10,15 @@ use crate::error::GraphError;
 use crate::json::{self, Fields};
 
 /// Webhook fields of an Instagram account (§4.4). Once any is on, the account delivers all that the app has.
-pub const FIELDS_INSTAGRAM: &[&str] =
-    &["messages", "message_echoes", "messaging_postbacks", "messaging_seen", "message_reactions", "messaging_referral"];
+pub const FIELDS_INSTAGRAM: &[&str] = &[
+    "messages",
+    "message_echoes",
+    "messaging_postbacks",
+    "messaging_seen",
+    "message_reactions",
+    "messaging_referral",
+    "standby",
+];
 
 /// Webhook fields of a Page (§4.3); names of Instagram are refused here.
 pub const FIELDS_PAGE: &[&str] = &[
