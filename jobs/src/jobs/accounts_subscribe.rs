@@ -162,8 +162,9 @@ async fn done(
         // A send that found the account waiting for its owner in the moment it came back looks again now.
         wake_connection(&tx, connection.id, now).await?;
     }
-    // What an account that has been here before was written while Meta told nobody.
-    if connection.subscribed_at.is_some() && (fresh || job.kind == KIND.name) {
+    // What an account that has been here before was written while Meta told nobody. One that came back has a new token.
+    let been_here = connection.subscribed_at.is_some() || connection.token_version > 1;
+    if been_here && (fresh || job.kind == KIND.name) {
         let look = conversations_reconcile::job(connection.id, connection.organization_id);
         ledger.enqueue(&mut tx, vec![look.trace(job.trace_id.clone())]).await?;
     }

@@ -91,8 +91,9 @@ fn run<'a>(ledger: &'a Ledger, job: &'a Job) -> BoxFuture<'a, Result<Finish, Han
                 return Ok(Finish::Outcome(understood.outcome(ledger.now(), None)));
             }
         };
-        // The list begins with what changed last: what lies before the last look ends it.
-        let since = connection.reconciled_at.unwrap_or(connection.created_at) - MARGIN;
+        // The list begins with what changed last: what lies before the last look ends it. What was written while the owner had
+        // the account disconnected is not ours to read.
+        let since = connection.reconciled_at.unwrap_or_default().max(connection.created_at) - MARGIN;
         let reached = listed.iter().any(|one| one.updated_ms.is_some_and(|at| at < since));
         let now = ledger.now();
         let begun_at = now_page.begun_at.unwrap_or(now);
