@@ -3,7 +3,7 @@
 use domain::clock::{Millis, rfc3339};
 use domain::id::IdKind;
 use domain::inbox::WITHOUT_MID;
-use domain::inbox::attachments::Known;
+use domain::inbox::attachments::{Known, LINK};
 use domain::inbox::threads::Shown;
 use poem_openapi::Object;
 use poem_openapi::types::Any;
@@ -19,8 +19,12 @@ struct Attachment {
     /// Meta's address, which expires.
     url: Option<String>,
     title: Option<String>,
+    /// Meta's id of the post, reel or sticker.
+    external_id: Option<String>,
+    /// What else Meta says of it: a booking, products.
+    payload: Option<Any<Value>>,
     /// `remote`: at Meta, and not looked at yet; `available`: it was there; `expired`, `refused`, `failed`: it could not be
-    /// read, and `note` says why; `missing`: Meta gave no address.
+    /// read, and `note` says why; `link`: a page anywhere in the web, which is not read; `missing`: Meta gave no address.
     status: String,
     /// A sentence, where there is something to know.
     note: Option<String>,
@@ -113,7 +117,7 @@ pub fn shown(shown: Shown, now: Millis) -> Message {
             .collect(),
         status,
         in_reply_to: in_reply_to.map(|id| IdKind::Message.show(id)),
-        reactions: list(&row.reactions).iter().map(reaction).collect(),
+        reactions: list(&row.reactions).iter().filter_map(reaction).collect(),
         sent_at: rfc3339(row.sent_at),
         edited_at: row.edited_at.map(rfc3339),
         deleted_at: row.deleted_at.map(rfc3339),
@@ -132,17 +136,20 @@ fn list(json: &str) -> Vec<Value> {
 }
 
 fn attachment(value: &Value, known: Option<Known>, now: Millis) -> Attachment {
-    let url = field(value, "url");
+    let (kind, url) = (field(value, "type"), field(value, "url"));
     let status = match &known {
         Some(known) if known.status == "available" && known.expires_at.is_some_and(|at| at <= now) => "expired",
         Some(known) => known.status.as_str(),
+        None if url.is_some() && kind.as_deref() == Some(LINK) => "link",
         None if url.is_some() => "remote",
         None => "missing",
     };
     let preview = |known: &Known| format!("/api/attachments/{}/preview", IdKind::Attachment.show(known.id));
     Attachment {
-        kind: field(value, "type").unwrap_or_else(|| "file".to_owned()),
+        kind: kind.unwrap_or_else(|| "file".to_owned()),
         title: field(value, "title"),
+        external_id: field(value, "externalId"),
+        payload: value.get("payload").filter(|payload| !payload.is_null()).cloned().map(Any),
         status: status.to_owned(),
         url,
         preview_url: known.as_ref().filter(|known| known.has_preview).map(preview),
@@ -153,8 +160,10 @@ fn attachment(value: &Value, known: Option<Known>, now: Millis) -> Attachment {
     }
 }
 
-fn reaction(value: &Value) -> Reaction {
-    Reaction { by: field(value, "by"), reaction: field(value, "reaction"), emoji: field(value, "emoji") }
+/// None for one that was taken back.
+fn reaction(value: &Value) -> Option<Reaction> {
+    let (reaction, emoji) = (field(value, "reaction"), field(value, "emoji"));
+    (reaction.is_some() || emoji.is_some()).then(|| Reaction { by: field(value, "by"), reaction, emoji })
 }
 
 fn field(value: &Value, name: &str) -> Option<String> {

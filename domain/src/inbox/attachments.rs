@@ -14,6 +14,9 @@ use sea_orm::{
 use serde_json::Value;
 use uuid::Uuid;
 
+/// Meta's type of a link to a page that somebody has put into a message: it is no file, and lies anywhere.
+pub const LINK: &str = "fallback";
+
 /// A file of a message that has an address.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Named {
@@ -73,7 +76,7 @@ pub fn named(message: &message::Model) -> Vec<Named> {
     let text = |value: &Value, name: &str| value.get(name).and_then(Value::as_str).map(str::to_owned);
     let read = |(position, value): (i32, &Value)| {
         let kind = text(value, "type").unwrap_or_else(|| "file".to_owned());
-        text(value, "url").map(|url| Named { position, kind, url })
+        text(value, "url").filter(|_| kind != LINK).map(|url| Named { position, kind, url })
     };
     (0..).zip(&all).filter_map(read).collect()
 }
