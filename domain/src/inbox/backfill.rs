@@ -1,16 +1,18 @@
 //! Messages read back from Meta because no webhook told of them: stored as a webhook would have stored them, so that nothing
 //! is there twice however they come, and marked as read back.
 
+use super::attachments;
 use super::store::{self, Outcome, Routed};
-use crate::clock::Millis;
+use crate::clock::{Millis, SECOND};
 use crate::context::Context;
 use crate::db::Tx;
 use entities::{connection, message};
 use meta::webhook::{Attachment, Event, EventBody, Message};
 use meta::{ConversationMessage, ListedConversation};
 use sea_orm::sea_query::Expr;
-use sea_orm::{ColumnTrait, DbErr, EntityTrait, QueryFilter};
+use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QuerySelect};
 use serde_json::Value;
+use std::collections::HashSet;
 use uuid::Uuid;
 
 /// Meta details no more messages of a conversation than this; where all of them are new, there may be others.
@@ -37,14 +39,24 @@ pub async fn store(
     listed: &[ListedConversation],
     since: Millis,
 ) -> Result<Found, DbErr> {
+    let known = known_mids(tx.conn(), connection, listed).await?;
     let mut events = Vec::new();
     let mut cut = 0;
     for conversation in listed {
         let Some(person) = person_of(connection, conversation) else { continue };
-        let new: Vec<_> =
+        let recent: Vec<_> =
             conversation.messages.iter().filter(|one| one.created_ms.is_some_and(|at| at >= since)).collect();
-        cut += usize::from(new.len() >= DETAILED);
-        events.extend(new.into_iter().map(|one| event(connection, person, one)));
+        let oldest_is_new = recent.last().is_some_and(|one| !known.contains(&one.mid));
+        cut += usize::from(recent.len() >= DETAILED && oldest_is_new);
+        let mut last = 0;
+        // Meta gives whole seconds, the newest message first: its order within a second is kept.
+        for one in recent.into_iter().rev() {
+            let at = one.created_ms.unwrap_or(last);
+            last = if (at..at + SECOND).contains(&last) { last + 1 } else { at };
+            if !known.contains(&one.mid) {
+                events.push(event(connection, person, one, last));
+            }
+        }
     }
     let now = ctx.now();
     let routed: Vec<Routed<'_>> = events.iter().map(|event| Routed { connection, event, received_at: now }).collect();
@@ -60,6 +72,48 @@ pub async fn store(
     }
     let with_files = stored.with_files.into_iter().map(|(message, _)| message).collect();
     Ok(Found { messages: new.len(), cut, strangers: stored.strangers.into_keys().collect(), with_files })
+}
+
+/// Those of the listed messages that are here, by whatever way: what is known of them is more than what is read back.
+async fn known_mids(
+    db: &impl ConnectionTrait,
+    connection: &connection::Model,
+    listed: &[ListedConversation],
+) -> Result<HashSet<String>, DbErr> {
+    use message::Column;
+    let mids: Vec<&str> = listed.iter().flat_map(|one| &one.messages).map(|one| one.mid.as_str()).collect();
+    let mut known = HashSet::with_capacity(mids.len());
+    for some in mids.chunks(500) {
+        let rows: Vec<String> = message::Entity::find()
+            .select_only()
+            .column(Column::ExternalId)
+            .filter(Column::ConnectionId.eq(connection.id))
+            .filter(Column::ExternalId.is_in(some.iter().copied()))
+            .into_tuple()
+            .all(db)
+            .await?;
+        known.extend(rows);
+    }
+    Ok(known)
+}
+
+/// The webhook of a message that was read back has come after all: it knows what reading back does not tell, such as the
+/// time, what was shared, and what was answered. True when there are files to look at.
+pub(super) async fn complete(db: &impl ConnectionTrait, id: Uuid, told: &message::Model) -> Result<bool, DbErr> {
+    use message::Column;
+    let done = message::Entity::update_many()
+        .col_expr(Column::Kind, Expr::value(&told.kind))
+        .col_expr(Column::Attachments, Expr::value(&told.attachments))
+        .col_expr(Column::ReplyToExternalId, Expr::value(told.reply_to_external_id.clone()))
+        .col_expr(Column::Extra, Expr::value(told.extra.clone()))
+        .col_expr(Column::Standby, Expr::value(told.standby))
+        .col_expr(Column::SentAt, Expr::value(told.sent_at))
+        .filter(Column::Id.eq(id))
+        .filter(Column::Reconciled.eq(true))
+        .filter(Column::DeletedAt.is_null())
+        .exec(db)
+        .await?;
+    Ok(done.rows_affected == 1 && !attachments::named(told).is_empty())
 }
 
 /// An account's conversations have been read back until now.
@@ -84,7 +138,7 @@ fn person_of<'a>(connection: &connection::Model, conversation: &'a ListedConvers
 }
 
 /// The event that a webhook would have brought.
-fn event(connection: &connection::Model, person: &str, one: &ConversationMessage) -> Event {
+fn event(connection: &connection::Model, person: &str, one: &ConversationMessage, at: Millis) -> Event {
     let by_person = one.from_id.as_deref() == Some(person);
     let (person, account) = (person.to_owned(), connection.external_id.clone());
     let (sender, recipient) = if by_person { (person, account.clone()) } else { (account.clone(), person) };
@@ -108,7 +162,7 @@ fn event(connection: &connection::Model, person: &str, one: &ConversationMessage
         standby: false,
         sender: Some(sender),
         recipient: Some(recipient),
-        timestamp_ms: one.created_ms,
+        timestamp_ms: Some(at),
         body: EventBody::Message(message),
     }
 }

@@ -2,7 +2,7 @@
 //! not seen leaves a mark, and the message respects it when it comes.
 
 use super::attachments;
-use super::store::SKEW;
+use super::store::{CHUNK, SKEW};
 use crate::clock::Millis;
 use crate::db::Tx;
 use crate::feed::What;
@@ -11,6 +11,7 @@ use meta::webhook::{Event, EventBody, ReactionAction};
 use sea_orm::sea_query::{Expr, OnConflict};
 use sea_orm::{ActiveValue::Set, ColumnTrait, Condition, ConnectionTrait, DbErr, EntityTrait, QueryFilter};
 use serde_json::{Value, json};
+use std::collections::{BTreeSet, HashMap};
 use uuid::Uuid;
 
 /// Applies a change, of the time `at`, to its conversation; returns the message it touched, if that is known already.
@@ -135,6 +136,40 @@ impl Mark {
             }
         }
     }
+}
+
+/// Changes new messages as was said of them before they came.
+pub(super) async fn respect(
+    db: &impl ConnectionTrait,
+    waiting: &mut [(usize, message::Model, bool)],
+    conversations: &BTreeSet<Uuid>,
+) -> Result<(), DbErr> {
+    let mids: BTreeSet<&str> = waiting.iter().filter_map(|(_, row, _)| row.external_id.as_deref()).collect();
+    let (conversations, mids): (Vec<Uuid>, Vec<&str>) =
+        (conversations.iter().copied().collect(), mids.into_iter().collect());
+    let mut marks: HashMap<(Uuid, String), Vec<Mark>> = HashMap::new();
+    for some in conversations.chunks(CHUNK) {
+        for mids in mids.chunks(CHUNK) {
+            let rows = message_mark::Entity::find()
+                .filter(message_mark::Column::ConversationId.is_in(some.iter().copied()))
+                .filter(message_mark::Column::ExternalId.is_in(mids.iter().copied()))
+                .all(db)
+                .await?;
+            for row in rows {
+                if let Some(mark) = Mark::read(&row) {
+                    marks.entry((row.conversation_id, row.external_id)).or_default().push(mark);
+                }
+            }
+        }
+    }
+    if marks.is_empty() {
+        return Ok(());
+    }
+    for (_, row, _) in waiting {
+        let key = (row.conversation_id, row.external_id.clone().unwrap_or_default());
+        marks.get(&key).into_iter().flatten().for_each(|mark| mark.change(row));
+    }
+    Ok(())
 }
 
 /// The order of two reactions of the same moment, and what a mark keeps of one.

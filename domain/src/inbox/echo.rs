@@ -8,7 +8,7 @@ use crate::id::IdKind;
 use crate::outbound;
 use crate::settings::Settings;
 use crate::usage::Tally;
-use entities::{connection, message};
+use entities::message;
 use meta::webhook::{EventBody, Message};
 use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder};
 use uuid::Uuid;
@@ -39,11 +39,13 @@ pub async fn merge(
     let EventBody::Message(echo) = &routed.event.body else { return Ok(Merge::New) };
     let Some(mid) = &echo.mid else { return Ok(Merge::New) };
     let ours = match by_mid(db, conversation_id, mid).await? {
+        // What was read back is written again, and so completed.
+        Some(known) if known.origin == "external" && known.reconciled => return Ok(Merge::New),
         Some(known) if known.origin == "external" => return Ok(Merge::Known(known.id)),
         Some(known) => Some(known.id),
         None => match by_metadata(db, echo, conversation_id).await? {
             Some(named) => Some(named),
-            None if may_be_ours(settings, echo, routed.connection) => {
+            None if may_be_ours(settings, echo) => {
                 by_words(db, echo.text.as_deref(), conversation_id, routed.at()).await?.map(|row| row.id)
             }
             None => None,
@@ -56,12 +58,10 @@ pub async fn merge(
     Ok(Merge::Ours(id))
 }
 
-/// Could our app have sent it? A Messenger echo always names its app; an Instagram one need not.
-fn may_be_ours(settings: &Settings, echo: &Message, connection: &connection::Model) -> bool {
-    match &echo.app_id {
-        Some(app) => settings.app_ids.contains(app),
-        None => connection.platform == "instagram",
-    }
+/// Could our app have sent it? A Messenger echo always names its app; an Instagram one need not, and a message that was read
+/// back never does.
+fn may_be_ours(settings: &Settings, echo: &Message) -> bool {
+    echo.app_id.as_ref().is_none_or(|app| settings.app_ids.contains(app))
 }
 
 async fn by_mid(db: &impl ConnectionTrait, conversation_id: Uuid, mid: &str) -> Result<Option<message::Model>, DbErr> {

@@ -3,13 +3,13 @@
 
 use super::echo::{self, Merge};
 use super::people::Person;
-use super::{changes, lock, people, rows, summary};
+use super::{attachments, backfill, changes, lock, people, rows, summary};
 use crate::clock::{MINUTE, Millis};
 use crate::db::Tx;
 use crate::feed::What;
 use crate::settings::Settings;
 use crate::usage::Tally;
-use entities::{connection, conversation, message, message_mark};
+use entities::{connection, conversation, message};
 use meta::webhook::{Event, EventBody, ReactionAction};
 use sea_orm::sea_query::OnConflict;
 use sea_orm::{
@@ -95,7 +95,7 @@ impl Recorded {
 }
 
 /// Rows of one statement: a message has some 25 values, SQLite binds 32,766.
-const CHUNK: usize = 500;
+pub(super) const CHUNK: usize = 500;
 
 /// What is done with an event, decided without the database.
 enum Plan {
@@ -237,7 +237,7 @@ impl NewRows {
         let conversations: BTreeSet<Uuid> = waiting.iter().map(|(_, row, _)| row.conversation_id).collect();
         // Also of a message that was unsent before it came: where somebody came from stays true.
         let sources: Vec<_> = waiting.iter().map(|(_, row, _)| referral_of(row)).collect();
-        respect_marks(db, &mut waiting, &conversations).await?;
+        changes::respect(db, &mut waiting, &conversations).await?;
         let mut inserted = HashSet::new();
         for chunk in waiting.chunks(CHUNK) {
             let models: Vec<_> = chunk.iter().map(|(_, row, _)| row.clone().into_active_model()).collect();
@@ -253,14 +253,24 @@ impl NewRows {
         let known = if inserted.len() == waiting.len() { HashMap::new() } else { known_ids(db, &waiting).await? };
         for ((at, row, answerable), source) in waiting.into_iter().zip(sources) {
             if !inserted.contains(&row.id) {
-                let key = (row.conversation_id, row.external_id.unwrap_or_default());
-                let message_id = known.get(&key).copied();
+                let key = (row.conversation_id, row.external_id.clone().unwrap_or_default());
+                let found = known.get(&key).copied();
+                let message_id = found.map(|(id, _)| id);
                 recorded[at] = Some(Recorded { message_id, ..Recorded::plain(Outcome::Duplicate, "known by its mid") });
+                if let Some((id, true)) = found {
+                    if backfill::complete(db, id, &row).await? {
+                        self.with_files.push((id, row.connection_id));
+                    }
+                    touched.insert(row.conversation_id);
+                    if let Some(source) = source {
+                        summary::lead_source(db, row.conversation_id, &source, row.sent_at).await?;
+                    }
+                }
                 continue;
             }
             tx.note_message(&row);
             touched.insert(row.conversation_id);
-            if row.attachments.contains("\"url\":\"") {
+            if !attachments::named(&row).is_empty() {
                 self.with_files.push((row.id, row.connection_id));
             }
             let inbound = row.direction == "inbound";
@@ -287,56 +297,23 @@ fn referral_of(row: &message::Model) -> Option<serde_json::Value> {
     extra.get("referral").cloned()
 }
 
-async fn respect_marks(
-    db: &impl ConnectionTrait,
-    waiting: &mut [(usize, message::Model, bool)],
-    conversations: &BTreeSet<Uuid>,
-) -> Result<(), DbErr> {
-    let mids: BTreeSet<&str> = waiting.iter().filter_map(|(_, row, _)| row.external_id.as_deref()).collect();
-    let (conversations, mids): (Vec<Uuid>, Vec<&str>) =
-        (conversations.iter().copied().collect(), mids.into_iter().collect());
-    let mut marks: HashMap<(Uuid, String), Vec<changes::Mark>> = HashMap::new();
-    for some in conversations.chunks(CHUNK) {
-        for mids in mids.chunks(CHUNK) {
-            let rows = message_mark::Entity::find()
-                .filter(message_mark::Column::ConversationId.is_in(some.iter().copied()))
-                .filter(message_mark::Column::ExternalId.is_in(mids.iter().copied()))
-                .all(db)
-                .await?;
-            for row in rows {
-                if let Some(mark) = changes::Mark::read(&row) {
-                    marks.entry((row.conversation_id, row.external_id)).or_default().push(mark);
-                }
-            }
-        }
-    }
-    if marks.is_empty() {
-        return Ok(());
-    }
-    for (_, row, _) in waiting {
-        let key = (row.conversation_id, row.external_id.clone().unwrap_or_default());
-        marks.get(&key).into_iter().flatten().for_each(|mark| mark.change(row));
-    }
-    Ok(())
-}
-
+/// The messages that are there already: their ids, and whether they were read back.
 async fn known_ids(
     db: &impl ConnectionTrait,
     waiting: &[(usize, message::Model, bool)],
-) -> Result<HashMap<(Uuid, String), Uuid>, DbErr> {
+) -> Result<HashMap<(Uuid, String), (Uuid, bool)>, DbErr> {
+    use message::Column;
     let mut known = HashMap::new();
     for chunk in waiting.chunks(CHUNK) {
-        let rows: Vec<(Uuid, String, Uuid)> = message::Entity::find()
+        let rows: Vec<(Uuid, String, Uuid, bool)> = message::Entity::find()
             .select_only()
-            .columns([message::Column::ConversationId, message::Column::ExternalId, message::Column::Id])
-            .filter(message::Column::ConversationId.is_in(chunk.iter().map(|(_, row, _)| row.conversation_id)))
-            .filter(
-                message::Column::ExternalId.is_in(chunk.iter().filter_map(|(_, row, _)| row.external_id.as_deref())),
-            )
+            .columns([Column::ConversationId, Column::ExternalId, Column::Id, Column::Reconciled])
+            .filter(Column::ConversationId.is_in(chunk.iter().map(|(_, row, _)| row.conversation_id)))
+            .filter(Column::ExternalId.is_in(chunk.iter().filter_map(|(_, row, _)| row.external_id.as_deref())))
             .into_tuple()
             .all(db)
             .await?;
-        known.extend(rows.into_iter().map(|(conversation, mid, id)| ((conversation, mid), id)));
+        known.extend(rows.into_iter().map(|(of, mid, id, reconciled)| ((of, mid), (id, reconciled))));
     }
     Ok(known)
 }
