@@ -1,7 +1,16 @@
 //! A day in the inbox from end to end: a Team shop with an Instagram account and a Page, its customers in the sandbox, and
 //! what the shop sees and does through the API.
 
+mod again;
+mod bodies;
 mod bots;
+mod events_instagram;
+mod events_page;
+mod files;
+mod lines;
+mod reconcile;
+mod standby;
+mod touches;
 
 use crate::logins::Logins;
 use crate::world::{Answer, Like};
@@ -92,15 +101,20 @@ impl Talks {
         self.settled().await;
     }
 
-    /// Waits until Meta has delivered everything, and everything that is due has been done.
+    /// Waits until Meta has delivered everything, and everything that is due has been done: what is sent comes back as an
+    /// echo.
     pub async fn settled(&self) {
-        self.logins
-            .until("webhooks to be delivered", || async {
-                let counters = self.logins.says("/sandbox/counters").await;
-                if counters["webhooksPending"] == 0 { Ok(()) } else { Err(counters.to_string()) }
-            })
-            .await;
-        self.logins.until_idle().await;
+        let quiet = async || {
+            let counters = self.logins.says("/sandbox/counters").await;
+            if counters["webhooksPending"] == 0 { Ok(()) } else { Err(counters.to_string()) }
+        };
+        loop {
+            self.logins.until("webhooks to be delivered", &quiet).await;
+            self.logins.until_idle().await;
+            if quiet().await.is_ok() {
+                break;
+            }
+        }
     }
 
     /// The conversation with a customer, as the list shows it; null when there is none.
