@@ -4,7 +4,7 @@
 use super::Case;
 use crate::clock::{DAY, HOUR, MINUTE, Millis};
 use entities::{connection, message};
-use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, PaginatorTrait, QueryFilter, QuerySelect};
+use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect};
 use uuid::Uuid;
 
 /// Automatic replies in one conversation within [`SHORT`] and within [`LONG`]: two bots talking to each other fall silent.
@@ -84,6 +84,7 @@ async fn repeats_itself(db: &impl ConnectionTrait, case: &Case, now: Millis) -> 
         .filter(message::Column::ConversationId.eq(case.conversation.id))
         .filter(message::Column::SentAt.gt(now - HOUR))
         .filter(message::Column::Direction.eq("inbound"))
+        .order_by_desc(message::Column::SentAt)
         .limit(LOOKED_AT)
         .into_tuple()
         .all(db)
