@@ -1,8 +1,11 @@
 //! The OpenAPI document as clients read it: what the framework writes, made exact where it is vague. An answer always has
 //! every field, and a field without a value is null; the framework calls both "not required".
 
+use serde::Deserialize;
+use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeSet;
+use std::fmt;
 
 /// Fields of a problem are left out when they have no value; its schema says so already.
 const EXACT_ALREADY: &str = "Problem";
@@ -11,7 +14,9 @@ const EXACT_ALREADY: &str = "Problem";
 pub fn exact(document: &str) -> String {
     // Charset is a default of JSON, and generated clients take the media type as a key.
     let document = document.replace("application/json; charset=utf-8", "application/json");
-    let Ok(mut value) = serde_json::from_str::<Value>(&document) else { return document };
+    let Ok(Document { paths: Paths(paths), rest }) = serde_json::from_str(&document) else { return document };
+    let mut value = Value::Object(rest);
+    value["paths"] = Value::Object(paths);
     let asked = asked_for(&value["paths"]);
     if let Some(schemas) = value.pointer_mut("/components/schemas").and_then(Value::as_object_mut) {
         for (name, schema) in schemas.iter_mut().filter(|(name, _)| *name != EXACT_ALREADY) {
@@ -19,6 +24,44 @@ pub fn exact(document: &str) -> String {
         }
     }
     format!("{value:#}")
+}
+
+#[derive(Deserialize)]
+struct Document {
+    paths: Paths,
+    #[serde(flatten)]
+    rest: Map<String, Value>,
+}
+
+/// The framework writes a path once for every group of routes that has it, and whoever reads such an object keeps the last
+/// one only: the methods of all of them belong together.
+struct Paths(Map<String, Value>);
+
+impl<'de> Deserialize<'de> for Paths {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Each;
+
+        impl<'de> Visitor<'de> for Each {
+            type Value = Paths;
+
+            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str("paths with their methods")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Paths, A::Error> {
+                let mut paths = Map::new();
+                while let Some((path, methods)) = entries.next_entry::<String, Map<String, Value>>()? {
+                    let known = paths.entry(path).or_insert_with(|| json!({}));
+                    if let Value::Object(known) = known {
+                        known.extend(methods);
+                    }
+                }
+                Ok(Paths(paths))
+            }
+        }
+
+        deserializer.deserialize_map(Each)
+    }
 }
 
 /// Names of the schemas that requests are made of.
@@ -77,6 +120,14 @@ mod tests {
         assert_eq!(conversation["properties"]["lastMessage"]["nullable"], true);
         assert_eq!(schemas["AutoReplyChange"]["required"], json!(["mode"]));
         assert_eq!(schemas["AutoReplyChange"]["additionalProperties"], false);
+    }
+
+    #[test]
+    fn a_path_of_two_groups_keeps_the_methods_of_both() {
+        let document = r#"{"openapi":"3","paths":{"/a":{"get":{}},"/b":{"get":{}},"/a":{"post":{}}}}"#;
+        let value: Value = serde_json::from_str(&exact(document)).unwrap();
+        assert_eq!(value["paths"], json!({ "/a": { "get": {}, "post": {} }, "/b": { "get": {} } }));
+        assert_eq!(value["openapi"], "3");
     }
 
     #[test]
