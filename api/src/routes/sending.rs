@@ -9,6 +9,7 @@ use crate::app::App;
 use crate::auth::Shop;
 use crate::problem::{Code, Problem};
 use domain::api_keys::Scope;
+use domain::clock::Millis;
 use domain::compose::{self, Author, Words};
 use domain::db::Tx;
 use domain::id::{IdKind, new_id};
@@ -19,6 +20,7 @@ use poem::web::Data;
 use poem_openapi::param::{Header, Path};
 use poem_openapi::payload::Json;
 use poem_openapi::{ApiResponse, Enum, Object, OpenApi};
+use sea_orm::ConnectionTrait;
 use std::sync::Arc;
 use uuid::Uuid;
 
@@ -86,13 +88,15 @@ impl SendingRoutes {
         let message = new_id(now);
         if let Some(made) = made_before(&tx, &shop, key.0, &request, message, now).await? {
             tx.rollback().await?;
-            return answer(&app, &shop, made).await;
+            return answer(app.ctx.db.read(), &shop, made, now).await;
         }
         let parts = compose::compose(&tx, &app.ctx, organization, conversation, message, &words, author(&shop)).await?;
         let jobs = parts.iter().map(|part| message_send::job(part, None)).collect();
         app.ledger.enqueue(&mut tx, jobs).await?;
+        // Read before the commit: after it a worker may have sent the message already.
+        let queued = answer(tx.conn(), &shop, message, now).await?;
         tx.commit().await?;
-        answer(&app, &shop, message).await
+        Ok(queued)
     }
 
     /// Send a message that has failed once more, with the parts after it that were left out for it. A key needs the scope
@@ -113,15 +117,16 @@ impl SendingRoutes {
         let parts = compose::retry(&tx, &app.ctx, organization, conversation, message, by_hand).await?;
         let jobs = parts.iter().map(|part| message_send::job(part, None)).collect();
         app.ledger.enqueue(&mut tx, jobs).await?;
+        let queued = answer(tx.conn(), &shop, message, app.ctx.now()).await?;
         tx.commit().await?;
-        answer(&app, &shop, message).await
+        Ok(queued)
     }
 }
 
-async fn answer(app: &App, shop: &Shop, message: Uuid) -> Result<Queued, Problem> {
-    let found = threads::message(app.ctx.db.read(), shop.organization(), message).await?;
+async fn answer(db: &impl ConnectionTrait, shop: &Shop, message: Uuid, now: Millis) -> Result<Queued, Problem> {
+    let found = threads::message(db, shop.organization(), message).await?;
     let shown = found.ok_or(Problem::new(Code::NotFound))?;
-    Ok(Queued::Accepted(Json(messages::shown(shown, app.ctx.now()))))
+    Ok(Queued::Accepted(Json(messages::shown(shown, now))))
 }
 
 /// A program's messages are not a person's: Meta lets a person answer for longer.
@@ -139,7 +144,7 @@ pub(super) async fn made_before(
     key: Option<String>,
     request: &str,
     subject: Uuid,
-    now: domain::clock::Millis,
+    now: Millis,
 ) -> Result<Option<Uuid>, Problem> {
     let Some(key) = key else { return Ok(None) };
     if key.is_empty() || key.len() > MAX_KEY {
