@@ -116,6 +116,7 @@ pub async fn create(
     wanted: &Wanted,
 ) -> Result<Model, TemplateError> {
     let Wanted { name, text, keywords } = wanted.checked()?;
+    answers_in_one(tx, organization, &text, &keywords).await?;
     if Entity::find().filter(Column::OrganizationId.eq(organization.0)).count(tx.conn()).await? >= MOST {
         return Err(TemplateError::TooMany);
     }
@@ -137,6 +138,7 @@ pub async fn change(
 ) -> Result<Model, TemplateError> {
     let before = find(tx.conn(), organization, id).await?.ok_or(TemplateError::NotFound)?;
     let Wanted { name, text, keywords } = wanted.checked()?;
+    answers_in_one(tx, organization, &text, &keywords).await?;
     for account in users(tx, organization, id).await? {
         if let Some(why) = too_long(&account, &text) {
             let sentence = format!(
@@ -160,6 +162,27 @@ pub async fn delete(tx: &Tx, organization: OrganizationId, id: Uuid) -> Result<(
     }
     Entity::delete_by_id(id).exec(tx.conn()).await?;
     Ok(())
+}
+
+/// With keywords it answers for every account by itself, and an automatic reply is one message.
+async fn answers_in_one(
+    tx: &Tx,
+    organization: OrganizationId,
+    text: &str,
+    keywords: &[String],
+) -> Result<(), TemplateError> {
+    if keywords.is_empty() {
+        return Ok(());
+    }
+    let accounts = connection::Entity::find()
+        .filter(connection::Column::OrganizationId.eq(organization.0))
+        .filter(connection::Column::Status.ne("disconnected"))
+        .all(tx.conn())
+        .await?;
+    match accounts.iter().find_map(|account| too_long(account, text)) {
+        Some(why) => Err(TemplateError::Invalid(format!("The text is too long to answer a keyword: {why}."))),
+        None => Ok(()),
+    }
 }
 
 /// The accounts whose automatic reply it is.

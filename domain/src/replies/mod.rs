@@ -97,10 +97,11 @@ pub async fn decide(tx: &Tx, ctx: &Context, message_id: Uuid, asked: Option<Aske
         Source::Ai => text,
         _ => variables::render(&text, &case.connection, &case.contact),
     };
-    let text = meta::text_limit(outbound::route_of(&case.connection)).truncate(text.trim()).to_owned();
-    if text.is_empty() {
+    // One message, however much the variables have added: its first part, which ends between two words.
+    let parts = meta::text_limit(outbound::route_of(&case.connection)).split(&text);
+    let Some(text) = parts.and_then(|parts| parts.first().map(|part| (*part).to_owned())) else {
         return Ok(Decision::Skip("no_text"));
-    }
+    };
     write(tx, &case, text, template_id, now).await.map(|reply| match reply {
         Some(reply) => Decision::Reply(Box::new(reply), source),
         None => Decision::Skip("answered_already"),
