@@ -139,10 +139,7 @@ pub async fn preview(
 ) -> Result<(String, Vec<String>), ComposeError> {
     let thread = Thread::read(db, organization, conversation).await?.ok_or(ComposeError::NotFound)?;
     let text = variables::render(text, &thread.connection, &thread.contact);
-    check_text(&text)?;
-    let parts = text_limit(route_of(&thread.connection)).split(&text);
-    let parts = parts.filter(|parts| parts.len() <= MAX_PARTS).ok_or(ComposeError::TooLong)?;
-    let parts = parts.into_iter().map(str::to_owned).collect();
+    let parts = parts(&thread.connection, &text)?.into_iter().map(str::to_owned).collect();
     Ok((text, parts))
 }
 
@@ -328,16 +325,21 @@ impl Thread {
                 (Some(*id), variables::render(&template.text, &self.connection, &self.contact))
             }
         };
-        check_text(&text)?;
-        let parts = text_limit(route_of(&self.connection)).split(&text);
-        let parts = parts.filter(|parts| parts.len() <= MAX_PARTS).ok_or(ComposeError::TooLong)?;
+        let parts = parts(&self.connection, &text)?;
         let content = |text: &str| Content { kind: "text", text: Some(text.to_owned()), attachments: "[]".to_owned() };
         Ok((template_id, parts.into_iter().map(content).collect()))
     }
 }
 
+/// The messages that a text is sent as from an account.
+pub(crate) fn parts<'a>(connection: &connection::Model, text: &'a str) -> Result<Vec<&'a str>, ComposeError> {
+    check_text(text)?;
+    let parts = text_limit(route_of(connection)).split(text);
+    parts.filter(|parts| parts.len() <= MAX_PARTS).ok_or(ComposeError::TooLong)
+}
+
 /// Whether a text can be sent at all, apart from its parts.
-pub(crate) fn check_text(text: &str) -> Result<(), ComposeError> {
+fn check_text(text: &str) -> Result<(), ComposeError> {
     if text.trim().is_empty() {
         return Err(ComposeError::Empty);
     }

@@ -9,8 +9,8 @@ use crate::feed::What;
 use crate::id::{OrganizationId, new_id};
 use crate::page::{self, Position};
 use crate::templates;
-use entities::message;
 use entities::scheduled_message::{Column, Entity, Model};
+use entities::{connection, message};
 use sea_orm::sea_query::Expr;
 use sea_orm::{
     ColumnTrait, Condition, ConnectionTrait, DbErr, EntityTrait, IntoActiveModel as _, PaginatorTrait, QueryFilter,
@@ -105,7 +105,7 @@ pub async fn create(
     }
     let now = ctx.now();
     check_time(due_at, now)?;
-    let (text, template_id) = check_words(tx, organization, words).await?;
+    let (text, template_id) = check_words(tx, organization, &thread.connection, words).await?;
     let row = Model {
         id,
         organization_id: organization.0,
@@ -143,7 +143,10 @@ pub async fn change(
         check_time(due_at, now)?;
     }
     let (text, template_id) = match words {
-        Some(words) => check_words(tx, organization, words).await?,
+        Some(words) => {
+            let thread = Thread::read(tx.conn(), organization, before.conversation_id).await?;
+            check_words(tx, organization, &thread.ok_or(ComposeError::NotFound)?.connection, words).await?
+        }
         None => (before.text.clone(), before.template_id),
     };
     let next = Model {
@@ -279,11 +282,12 @@ fn check_time(due_at: Millis, now: Millis) -> Result<(), ScheduleError> {
 async fn check_words(
     tx: &Tx,
     organization: OrganizationId,
+    connection: &connection::Model,
     words: Words,
 ) -> Result<(Option<String>, Option<Uuid>), ScheduleError> {
     match words {
         Words::Text(text) => {
-            compose::check_text(&text)?;
+            compose::parts(connection, &text)?;
             Ok((Some(text), None))
         }
         Words::Template(id) => {
