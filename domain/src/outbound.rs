@@ -67,7 +67,8 @@ pub async fn load(db: &impl ConnectionTrait, message_id: Uuid) -> Result<Option<
     Ok(Some(Outgoing { message, connection, recipient: contact.external_id, last_inbound_at }))
 }
 
-/// Whether the part before this one was not sent, and will not be: then this one would make no sense.
+/// Whether the part before this one was not sent: then this one would make no sense. It has failed, or was queued again since
+/// and comes after this one in the lane.
 pub async fn earlier_part_failed(db: &impl ConnectionTrait, message: &message::Model) -> Result<bool, DbErr> {
     let Some(group) = message.group_id.filter(|_| message.part > 0) else { return Ok(false) };
     let before = message::Entity::find()
@@ -75,7 +76,7 @@ pub async fn earlier_part_failed(db: &impl ConnectionTrait, message: &message::M
         .filter(message::Column::Part.eq(message.part - 1))
         .one(db)
         .await?;
-    Ok(before.is_some_and(|part| part.status.as_deref() == Some("failed")))
+    Ok(before.is_some_and(|part| matches!(part.status.as_deref(), Some("failed" | "queued"))))
 }
 
 /// What a shop reads beside a message whose outcome nobody knows.
