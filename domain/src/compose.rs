@@ -6,7 +6,7 @@ use crate::context::Context;
 use crate::db::Tx;
 use crate::id::{OrganizationId, new_id};
 use crate::inbox::{lock, refresh};
-use crate::outbound::route_of;
+use crate::outbound::{DISMISSED, route_of};
 use crate::plans::{Entitled, PlanRefusal};
 use crate::{templates, variables, window};
 use entities::{connection, contact, conversation, message};
@@ -156,12 +156,12 @@ pub async fn retry(
     let found = message::Entity::find_by_id(id).filter(message::Column::ConversationId.eq(conversation));
     let failed = found.one(tx.conn()).await?.ok_or(ComposeError::NotFound)?;
     match (failed.direction.as_str(), failed.status.as_deref()) {
-        ("outbound", Some("failed")) if failed.external_id.is_none() => {}
-        (_, Some("unknown")) => {
-            return Err(ComposeError::NotFailed(
-                "It is not known whether this message was sent; sending it again could send it twice.",
-            ));
+        // An operator has let it be; that does not tell whether it was sent.
+        (_, Some("failed")) if failed.error_class.as_deref() == Some(DISMISSED) => {
+            return Err(ComposeError::NotFailed(MAYBE_SENT));
         }
+        ("outbound", Some("failed")) if failed.external_id.is_none() => {}
+        (_, Some("unknown")) => return Err(ComposeError::NotFailed(MAYBE_SENT)),
         _ => return Err(ComposeError::NotFailed("Only a message that has failed can be sent again.")),
     }
     thread.may_write(tx, ctx, by_hand).await?;
@@ -185,6 +185,7 @@ pub async fn retry(
         .col_expr(message::Column::ErrorClass, Expr::value(None::<String>))
         .col_expr(message::Column::ErrorCode, Expr::value(None::<String>))
         .col_expr(message::Column::ErrorMessage, Expr::value(None::<String>))
+        .col_expr(message::Column::SendingAt, Expr::value(None::<Millis>))
         .col_expr(message::Column::ByHand, Expr::value(by_hand))
         .filter(which)
         .exec(tx.conn())
@@ -192,6 +193,8 @@ pub async fn retry(
     parts.iter().for_each(|part| tx.note_message(part));
     Ok(parts)
 }
+
+const MAYBE_SENT: &str = "It is not known whether this message was sent; sending it again could send it twice.";
 
 /// Why a part is not sent whose earlier part was not.
 pub const EARLIER_PART: &str = "earlier_part_failed";

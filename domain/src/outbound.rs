@@ -82,6 +82,9 @@ pub async fn earlier_part_failed(db: &impl ConnectionTrait, message: &message::M
 /// What a shop reads beside a message whose outcome nobody knows.
 pub const UNKNOWN: &str = "It is not known whether this message was sent. It will not be sent again by itself.";
 
+/// The class of a message that an operator has let be, whose outcome is as unknown as before.
+pub const DISMISSED: &str = "dismissed";
+
 /// Claims the message for sending: `queued → sending`. False when it is not queued any more.
 pub async fn begin(tx: &Tx, message_id: Uuid, now: Millis) -> Result<bool, DbErr> {
     let claim = message::Entity::update_many()
@@ -109,7 +112,7 @@ pub async fn settle_unknown(tx: &Tx, id: Uuid, again: bool) -> Result<Settled, D
     let Some(row) = find().one(tx.conn()).await? else { return Ok(Settled::Missing) };
     lock::conversation(tx.conn(), row.conversation_id).await?;
     let dismissed = Trouble {
-        class: "dismissed".to_owned(),
+        class: DISMISSED.to_owned(),
         code: None,
         sentence: "It is not known whether this message was sent; it was let be.".to_owned(),
     };
@@ -130,9 +133,15 @@ pub struct Trouble {
     pub sentence: String,
 }
 
-/// Provably not sent, and to be tried again: back to `queued`.
+/// Provably not sent, and to be tried again: back to `queued`, as if it had never been on its way.
 pub async fn requeue(tx: &Tx, message_id: Uuid) -> Result<(), DbErr> {
-    leave(tx, message_id, &["sending"], "queued", None).await
+    let back = message::Entity::update_many()
+        .col_expr(message::Column::Status, Expr::value("queued"))
+        .col_expr(message::Column::SendingAt, Expr::value(None::<Millis>))
+        .filter(message::Column::Id.eq(message_id))
+        // An echo may have settled it meanwhile, and stands.
+        .filter(message::Column::Status.eq("sending"));
+    change(tx, back).await.map(|_| ())
 }
 
 /// Meta refused it: not sent, and never will be.

@@ -5,12 +5,12 @@ use super::store::Routed;
 use crate::clock::{MINUTE, Millis, SECOND};
 use crate::db::Tx;
 use crate::id::IdKind;
-use crate::outbound;
+use crate::outbound::{self, DISMISSED};
 use crate::settings::Settings;
 use crate::usage::Tally;
 use entities::message;
 use meta::webhook::{EventBody, Message};
-use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder};
+use sea_orm::{ColumnTrait, Condition, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder};
 use uuid::Uuid;
 
 /// How far Meta's time of an echo may lie before and after our time of sending for their texts to be compared.
@@ -86,7 +86,8 @@ async fn by_metadata(db: &impl ConnectionTrait, echo: &Message, conversation_id:
     Ok(named.map(|row| row.id))
 }
 
-/// By its words among what is on its way or unknown: the one whose sending began nearest to the echo's time.
+/// By its words among what is on its way, or may have been and nobody knows: the one whose sending began nearest to the
+/// echo's time. What an operator has let be, or has queued again, may have been sent all the same.
 pub(crate) async fn by_words(
     db: &impl ConnectionTrait,
     words: Option<&str>,
@@ -94,11 +95,17 @@ pub(crate) async fn by_words(
     at: Millis,
 ) -> Result<Option<message::Model>, DbErr> {
     let Some(words) = words.map(str::trim) else { return Ok(None) };
+    let again = message::Column::Status.eq("queued");
     let candidates = message::Entity::find()
         .filter(message::Column::ConversationId.eq(conversation_id))
         .filter(message::Column::Direction.eq("outbound"))
         .filter(message::Column::ExternalId.is_null())
-        .filter(message::Column::Status.is_in(["sending", "unknown"]))
+        .filter(
+            Condition::any()
+                .add(message::Column::Status.is_in(["sending", "unknown"]))
+                .add(Condition::all().add(again).add(message::Column::SendingAt.is_not_null()))
+                .add(message::Column::ErrorClass.eq(DISMISSED)),
+        )
         .order_by_asc(message::Column::Id)
         .all(db)
         .await?;
