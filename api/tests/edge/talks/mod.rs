@@ -9,6 +9,8 @@ mod events_page;
 mod files;
 mod lines;
 mod reconcile;
+mod sending;
+pub mod shop;
 mod standby;
 mod touches;
 
