@@ -8,6 +8,7 @@ mod events_instagram;
 mod events_page;
 mod files;
 mod lines;
+mod parts;
 mod reconcile;
 mod sending;
 pub mod shop;
