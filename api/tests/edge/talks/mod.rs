@@ -7,6 +7,7 @@ mod bots;
 mod events_instagram;
 mod events_page;
 mod files;
+mod idempotency;
 mod lines;
 mod parts;
 mod reconcile;
