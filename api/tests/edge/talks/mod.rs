@@ -15,6 +15,7 @@ mod sending;
 pub mod shop;
 mod standby;
 mod touches;
+mod window;
 
 use crate::logins::Logins;
 use crate::world::{Answer, Like};
