@@ -6,6 +6,7 @@ mod bodies;
 mod bots;
 mod events_instagram;
 mod events_page;
+mod faults;
 mod files;
 mod idempotency;
 mod lines;
