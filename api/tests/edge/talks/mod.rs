@@ -15,6 +15,7 @@ mod reconcile;
 mod sending;
 pub mod shop;
 mod standby;
+mod templates;
 mod touches;
 mod window;
 
