@@ -12,6 +12,7 @@ mod idempotency;
 mod lines;
 mod parts;
 mod reconcile;
+mod scheduled;
 mod sending;
 pub mod shop;
 mod standby;
