@@ -9,6 +9,7 @@ mod events_page;
 mod faults;
 mod files;
 mod idempotency;
+mod leads;
 mod lines;
 mod parts;
 mod reconcile;
