@@ -13,6 +13,8 @@ mod leads;
 mod lines;
 mod parts;
 mod reconcile;
+mod replies;
+mod replies_ai;
 mod scheduled;
 mod sending;
 pub mod shop;
