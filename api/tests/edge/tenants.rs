@@ -1,49 +1,15 @@
 //! What belongs to one organization does not exist for another, and no kind of caller opens another's doors.
 
+mod matrix;
+mod table;
+
 use crate::rows;
 use crate::world::{Caller, World};
 use domain::api_keys::Scope;
-use domain::id::{IdKind, new_id};
+use domain::id::IdKind;
 use serde_json::json;
 
 const SHOP_SCOPES: [Scope; 3] = [Scope::InboxRead, Scope::InboxWrite, Scope::ConnectionsRead];
-
-#[tokio::test]
-async fn a_foreign_id_answers_as_a_missing_one() {
-    let world = World::new().await;
-    let (ada, eve) = (world.register("ada@shop.test").await, world.register("eve@shop.test").await);
-    let connection = rows::connect(&world, ada.organization.unwrap(), "1").await;
-    let conversation = rows::talk(&world, &connection, "p1", 1_790_000_000_000).await;
-    let eves_key = world.key(eve.organization, &SHOP_SCOPES).await;
-
-    let operations = [
-        ("GET", IdKind::Connection, connection.id, "/api/meta/connections/{id}"),
-        ("PUT", IdKind::Connection, connection.id, "/api/meta/connections/{id}/auto-reply"),
-        ("GET", IdKind::Conversation, conversation.id, "/api/conversations/{id}"),
-        ("GET", IdKind::Conversation, conversation.id, "/api/conversations/{id}/messages"),
-        ("POST", IdKind::Conversation, conversation.id, "/api/conversations/{id}/read"),
-    ];
-    for (method, kind, id, path) in operations {
-        let body = json!({ "mode": "template", "text": "x" });
-        let own = world.send(&ada, method, &path.replace("{id}", &kind.show(id)), body.clone()).await;
-        assert!((200..300).contains(&own.status), "{path}: {own:?}");
-        let ids = [kind.show(id), kind.show(new_id(1)), "nonsense".to_owned(), IdKind::User.show(id), id.to_string()];
-        for caller in [&eve, &eves_key] {
-            let mut answers = Vec::new();
-            for id in &ids {
-                let answer = world.send(caller, method, &path.replace("{id}", id), body.clone()).await;
-                assert_eq!(answer.status, 404, "{method} {path} {id}");
-                answers.push(answer.text);
-            }
-            answers.dedup();
-            assert_eq!(answers.len(), 1, "{path}");
-        }
-    }
-    for list in ["/api/meta/connections", "/api/conversations"] {
-        assert_eq!(world.get(&eve, list).await.body["items"], json!([]), "{list}");
-        assert_eq!(world.get(&ada, list).await.body["items"].as_array().unwrap().len(), 1, "{list}");
-    }
-}
 
 #[tokio::test]
 async fn no_kind_of_caller_opens_anothers_doors() {
