@@ -5,8 +5,10 @@ use reqwest::{Url, redirect, retry};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize};
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 use thiserror::Error;
+use tokio::sync::Semaphore;
 
 /// An answer that is longer is not read.
 const MAX_ANSWER: usize = 256 * 1024;
@@ -22,6 +24,8 @@ pub struct Settings {
     pub model: String,
     /// For the whole call.
     pub timeout: Duration,
+    /// Calls under way at most; one more is refused at once as [`AiError::Busy`].
+    pub at_once: usize,
 }
 
 impl fmt::Debug for Settings {
@@ -68,6 +72,9 @@ pub enum AiError {
     /// The model, or a filter before it, will not answer this.
     #[error("the model refused to answer")]
     Refused,
+    /// As many calls as allowed are under way.
+    #[error("the model has enough to answer")]
+    Busy,
     /// No answer in time.
     #[error("the model did not answer in time")]
     Timeout,
@@ -88,6 +95,7 @@ pub struct Client {
     http: reqwest::Client,
     url: Url,
     settings: Settings,
+    places: Arc<Semaphore>,
 }
 
 #[derive(Serialize)]
@@ -141,7 +149,8 @@ impl Client {
             .timeout(settings.timeout)
             .build()
             .map_err(|error| SettingsError::Http(error.without_url().to_string()))?;
-        Ok(Self { http, url, settings })
+        let places = Arc::new(Semaphore::new(settings.at_once));
+        Ok(Self { http, url, settings, places })
     }
 
     /// What the model says next.
@@ -149,6 +158,7 @@ impl Client {
     /// # Errors
     /// [`AiError`]; none of them holds what was said, or the key.
     pub async fn complete(&self, turns: &[Turn]) -> Result<String, AiError> {
+        let _place = self.places.try_acquire().map_err(|_full| AiError::Busy)?;
         let call = Call { model: &self.settings.model, messages: turns };
         let mut request = self.http.post(self.url.clone()).json(&call);
         if let Some(key) = &self.settings.api_key {
@@ -213,7 +223,14 @@ mod tests {
 
     fn client(base_url: String) -> Client {
         let api_key = Some(SecretString::from("sk-test"));
-        Client::new(Settings { base_url, api_key, model: "m".to_owned(), timeout: Duration::from_millis(300) }).unwrap()
+        Client::new(Settings {
+            base_url,
+            api_key,
+            model: "m".to_owned(),
+            timeout: Duration::from_millis(300),
+            at_once: 2,
+        })
+        .unwrap()
     }
 
     fn turns() -> Vec<Turn> {
@@ -273,7 +290,12 @@ mod tests {
         let late = ResponseTemplate::new(200).set_delay(Duration::from_secs(2));
         Mock::given(method("POST")).respond_with(late).mount(&slow).await;
         assert_eq!(client(slow.uri()).complete(&turns()).await, Err(AiError::Timeout));
-        let nobody = client("http://127.0.0.1:1".to_owned()).complete(&turns()).await;
+        let busy = client(slow.uri());
+        let turns = turns();
+        let ask = || busy.complete(&turns);
+        let (one, other, third) = tokio::join!(ask(), ask(), ask());
+        assert_eq!((one, other, third), (Err(AiError::Timeout), Err(AiError::Timeout), Err(AiError::Busy)));
+        let nobody = client("http://127.0.0.1:1".to_owned()).complete(&turns).await;
         assert_eq!(nobody, Err(AiError::Unavailable("no connection".to_owned())));
     }
 
@@ -285,6 +307,7 @@ mod tests {
                 api_key: None,
                 model: "m".to_owned(),
                 timeout: Duration::from_secs(1),
+                at_once: 1,
             };
             assert_eq!(Client::new(settings).unwrap_err(), SettingsError::BaseUrl, "{base_url}");
         }

@@ -164,6 +164,8 @@ pub async fn retry(
         (_, Some("unknown")) => return Err(ComposeError::NotFailed(MAYBE_SENT)),
         _ => return Err(ComposeError::NotFailed("Only a message that has failed can be sent again.")),
     }
+    // What a machine has written, or was written for later, does not become a person's words by being tried again.
+    let by_hand = by_hand && failed.by_hand;
     thread.may_write(tx, ctx, by_hand).await?;
     let mut which = Condition::any().add(message::Column::Id.eq(id));
     if let Some(group) = failed.group_id {

@@ -9,10 +9,10 @@ use crate::page::{self, Position};
 use crate::usage::Tally;
 use entities::conversation;
 use entities::lead::{Column, Entity, Model};
-use sea_orm::sea_query::OnConflict;
+use sea_orm::sea_query::{Expr, OnConflict};
 use sea_orm::{
-    ActiveModelTrait as _, ColumnTrait, Condition, ConnectionTrait, DbErr, EntityTrait, IntoActiveModel as _,
-    QueryFilter, QueryOrder, QuerySelect,
+    ColumnTrait, Condition, ConnectionTrait, DbErr, EntityTrait, IntoActiveModel as _, QueryFilter, QueryOrder,
+    QuerySelect,
 };
 use std::collections::HashMap;
 use uuid::Uuid;
@@ -131,8 +131,22 @@ pub async fn change(
     details: Details,
 ) -> Result<Shown, LeadError> {
     let (before, conversation) = find(tx.conn(), organization, id).await?.ok_or(LeadError::NotFound)?;
-    let row = Model { updated_at: ctx.now(), ..details.into(before)? };
-    Entity::update(row.clone().into_active_model().reset_all()).exec_without_returning(tx.conn()).await?;
+    let row = Model { updated_at: ctx.now(), ..details.into(before.clone())? };
+    // Only what changes: two people may each change something else.
+    let mut update = Entity::update_many().col_expr(Column::UpdatedAt, Expr::value(row.updated_at));
+    for (column, differs, value) in [
+        (Column::Name, before.name != row.name, Some(row.name.clone())),
+        (Column::Email, before.email != row.email, row.email.clone()),
+        (Column::Phone, before.phone != row.phone, row.phone.clone()),
+        (Column::Note, before.note != row.note, row.note.clone()),
+        (Column::Stage, before.stage != row.stage, Some(row.stage.clone())),
+    ] {
+        if differs {
+            update = update.col_expr(column, Expr::value(value));
+        }
+    }
+    update.filter(Column::Id.eq(id)).exec(tx.conn()).await?;
+    let (row, conversation) = find(tx.conn(), organization, id).await?.unwrap_or((row, conversation));
     Ok((row, conversation))
 }
 

@@ -5,7 +5,7 @@ use crate::clock::Millis;
 use crate::db::Tx;
 use crate::feed::What;
 use crate::id::new_id;
-use crate::inbox::{by_words, catch_up, lock, refresh};
+use crate::inbox::{attachments, by_words, catch_up, lock, refresh};
 use crate::usage::Tally;
 use crate::window;
 use entities::message::Model as Message;
@@ -233,6 +233,7 @@ pub(crate) async fn sent_counted(
         .await?;
     let stood_in = match holder {
         Some(row) if row.origin == "external" => {
+            attachments::remove(db, row.id).await?;
             message::Entity::delete_by_id(row.id).exec(db).await?;
             tx.note_message(&row);
             Some(row)

@@ -55,6 +55,8 @@ pub enum Released {
     Refused(&'static str, String),
     /// It was cancelled or changed, or has been released before.
     Before,
+    /// It is not due yet: the clock was set back, or somebody was in a hurry.
+    Early(Millis),
 }
 
 /// One of an organization; a foreign one is `None`, like a missing one.
@@ -191,7 +193,10 @@ pub async fn cancel(tx: &Tx, ctx: &Context, organization: OrganizationId, id: Uu
 /// Makes the message of one that is due, unless it was cancelled or changed.
 pub async fn release(tx: &Tx, ctx: &Context, id: Uuid, version: i32) -> Result<Released, DbErr> {
     let Some(row) = Entity::find_by_id(id).one(tx.conn()).await? else { return Ok(Released::Before) };
-    if ctx.now() < row.due_at || !leave(tx, ctx, &row, Some(version), "released").await? {
+    if ctx.now() < row.due_at && row.status == "scheduled" && row.version == version {
+        return Ok(Released::Early(row.due_at));
+    }
+    if !leave(tx, ctx, &row, Some(version), "released").await? {
         return Ok(Released::Before);
     }
     let words = match (row.template_id, row.text) {
@@ -223,6 +228,20 @@ pub async fn release(tx: &Tx, ctx: &Context, id: Uuid, version: i32) -> Result<R
             Ok(Released::Refused(class, sentence))
         }
     }
+}
+
+/// Nobody will send this version: shown as failed, where it still waits.
+pub async fn give_up(tx: &Tx, ctx: &Context, id: Uuid, version: i32) -> Result<(), DbErr> {
+    let Some(row) = Entity::find_by_id(id).one(tx.conn()).await? else { return Ok(()) };
+    if leave(tx, ctx, &row, Some(version), "failed").await? {
+        Entity::update_many()
+            .col_expr(Column::ErrorClass, Expr::value(Some("given_up")))
+            .col_expr(Column::ErrorMessage, Expr::value(Some("This message was given up and will not be sent.")))
+            .filter(Column::Id.eq(id))
+            .exec(tx.conn())
+            .await?;
+    }
+    Ok(())
 }
 
 /// The name of a refusal, as the API's problem codes have it.

@@ -6,8 +6,8 @@ use crate::db::{Tx, is_unique_violation};
 use crate::id::{OrganizationId, new_id};
 use crate::page::{self, Position};
 use crate::variables;
-use entities::connection;
 use entities::template::{Column, Entity, Model};
+use entities::{connection, scheduled_message};
 use sea_orm::{
     ActiveModelTrait as _, ColumnTrait, ConnectionTrait, DbErr, EntityTrait, IntoActiveModel as _, PaginatorTrait,
     QueryFilter, QueryOrder, QuerySelect,
@@ -51,6 +51,9 @@ pub enum TemplateError {
     /// An account answers with it.
     #[error("The automatic reply of {0} uses this template; choose another one there first.")]
     InUse(String),
+    /// Messages for later are made of it.
+    #[error("{0} scheduled messages use this template; cancel or change them first.")]
+    Waiting(u64),
     /// The database answered with an error.
     #[error(transparent)]
     Db(#[from] DbErr),
@@ -159,6 +162,15 @@ pub async fn delete(tx: &Tx, organization: OrganizationId, id: Uuid) -> Result<(
     find(tx.conn(), organization, id).await?.ok_or(TemplateError::NotFound)?;
     if let Some(user) = users(tx, organization, id).await?.into_iter().next() {
         return Err(TemplateError::InUse(user.name));
+    }
+    let waiting = scheduled_message::Entity::find()
+        .filter(scheduled_message::Column::OrganizationId.eq(organization.0))
+        .filter(scheduled_message::Column::Status.eq("scheduled"))
+        .filter(scheduled_message::Column::TemplateId.eq(id))
+        .count(tx.conn())
+        .await?;
+    if waiting > 0 {
+        return Err(TemplateError::Waiting(waiting));
     }
     Entity::delete_by_id(id).exec(tx.conn()).await?;
     Ok(())

@@ -145,6 +145,16 @@ async fn scheduled(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
     manager
         .create_index(
             Index::create()
+                .name("scheduled_messages_waiting")
+                .table("scheduled_messages")
+                .col("organization_id")
+                .cond_where(Expr::col("status").eq("scheduled"))
+                .to_owned(),
+        )
+        .await?;
+    manager
+        .create_index(
+            Index::create()
                 .name("scheduled_messages_of_conversation")
                 .table("scheduled_messages")
                 .col("conversation_id")

@@ -169,7 +169,7 @@ impl From<TemplateError> for Problem {
         match error {
             TemplateError::NotFound => Self::new(Code::NotFound),
             TemplateError::NameTaken => Self::with(Code::NameTaken, detail),
-            TemplateError::InUse(_) => Self::with(Code::TemplateInUse, detail),
+            TemplateError::InUse(_) | TemplateError::Waiting(_) => Self::with(Code::TemplateInUse, detail),
             TemplateError::TooMany => Self::with(Code::LimitReached, detail),
             TemplateError::Invalid(_) => Self::with(Code::InvalidRequest, detail),
             TemplateError::Db(error) => error.into(),

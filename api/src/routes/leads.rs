@@ -286,7 +286,7 @@ fn line(lead: Lead) -> Vec<String> {
 
 /// Customers name themselves as they like, and programs that open such tables run what begins like a formula.
 fn plain(cell: String) -> String {
-    if cell.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{cell}") } else { cell }
+    if cell.starts_with(['=', '+', '-', '@', '\t', '\r', '\n']) { format!("'{cell}") } else { cell }
 }
 
 #[cfg(test)]

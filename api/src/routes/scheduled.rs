@@ -211,7 +211,7 @@ impl ScheduledRoutes {
         let due_at = body.0.due_at.map(|at| at.timestamp_millis());
         let mut tx = app.ctx.db.begin().await?;
         let before = scheduled::find(tx.conn(), organization, id).await?.ok_or(Problem::new(Code::NotFound))?;
-        message_send_scheduled::drop_job(&app.ledger, &mut tx, &before).await?;
+        message_send_scheduled::drop_job(&app.ledger, &tx, &before).await?;
         let changed = scheduled::change(&tx, &app.ctx, organization, id, words, due_at).await?;
         app.ledger.enqueue(&mut tx, vec![message_send_scheduled::job(&changed)]).await?;
         tx.commit().await?;

@@ -6,10 +6,16 @@ use super::source::Source;
 use std::time::Duration;
 
 const AI_TIMEOUT: Duration = Duration::from_secs(20);
+/// Calls of this process to the model at once: a quarter of what its sends may use.
+const AT_ONCE: usize = 8;
 
 /// The chat model; `None` where no address is set.
 pub(super) fn ai(source: &Source, p: &mut Problems) -> Option<ai::Client> {
     let timeout = duration(source, "AI_TIMEOUT", AI_TIMEOUT, p);
+    // The job that asks has thirty seconds; the account's own words must still go out in them.
+    if !(Duration::from_secs(1)..=Duration::from_secs(25)).contains(&timeout) {
+        p.add("AI_TIMEOUT", "must be from 1s to 25s; after that the account's own text is sent");
+    }
     let given = |name: &str| source.get(name).filter(|text| !text.is_empty());
     let Some(base_url) = given("AI_BASE_URL") else {
         for name in ["AI_API_KEY", "AI_MODEL"] {
@@ -24,7 +30,13 @@ pub(super) fn ai(source: &Source, p: &mut Problems) -> Option<ai::Client> {
         return None;
     };
     let api_key = source.secret("AI_API_KEY");
-    match ai::Client::new(ai::Settings { base_url: base_url.to_owned(), api_key, model: model.to_owned(), timeout }) {
+    match ai::Client::new(ai::Settings {
+        base_url: base_url.to_owned(),
+        api_key,
+        model: model.to_owned(),
+        timeout,
+        at_once: AT_ONCE,
+    }) {
         Ok(client) => Some(client),
         Err(error) => {
             p.add("AI_BASE_URL", error.to_string());

@@ -92,7 +92,7 @@ pub const SETTINGS: &[Setting] = &[
     ),
     secret("AI_API_KEY", "Sent to it as a bearer token; local models need none"),
     plain("AI_MODEL", "", "Name of the model that writes automatic replies"),
-    plain("AI_TIMEOUT", "20s", "How long the model may take; then the account's own text is sent"),
+    plain("AI_TIMEOUT", "20s", "How long the model may take, 1s to 25s; then the account's own text is sent"),
     plain(
         "HUMAN_AGENT",
         "off",

@@ -30,8 +30,7 @@ pub enum Mode {
     Ai,
 }
 
-/// What is wanted. What is not given stays as it was, but for the words, which are given as a whole: a text, a template, or
-/// neither.
+/// What is wanted. What is not given stays as it was; a text takes the place of a template, and a template that of a text.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AutoReply {
     /// How.
@@ -134,6 +133,7 @@ pub async fn set_auto_reply(
         (None, Some(template)) => {
             let found = templates::find(tx.conn(), organization, template).await?;
             checked_text(&before, found.ok_or(AutoReplyError::UnknownTemplate)?.text)?;
+            after.auto_reply_text = None;
             after.auto_reply_template_id = Some(template);
         }
         (None, None) if mode == Mode::Template => return Err(AutoReplyError::NoText),

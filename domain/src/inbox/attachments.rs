@@ -145,7 +145,7 @@ pub async fn preview(
 }
 
 /// Removes what is known of a message's files, pictures with it.
-pub(super) async fn remove(db: &impl ConnectionTrait, message: Uuid) -> Result<(), DbErr> {
+pub(crate) async fn remove(db: &impl ConnectionTrait, message: Uuid) -> Result<(), DbErr> {
     Entity::delete_many().filter(Column::MessageId.eq(message)).exec(db).await?;
     Ok(())
 }

@@ -12,7 +12,7 @@ use meta::{ConversationMessage, ListedConversation};
 use sea_orm::sea_query::Expr;
 use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QuerySelect};
 use serde_json::Value;
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use uuid::Uuid;
 
 /// Meta details no more messages of a conversation than this; where all of them are new, there may be others.
@@ -53,7 +53,8 @@ pub async fn store(
         for one in recent.into_iter().rev() {
             let at = one.created_ms.unwrap_or(last);
             last = if (at..at + SECOND).contains(&last) { last + 1 } else { at };
-            if !known.contains(&one.mid) {
+            let by_one_of_them = one.from_id.as_deref().is_some_and(|from| from == person || is_ours(connection, from));
+            if by_one_of_them && !known.contains(&one.mid) {
                 events.push(event(connection, person, one, last));
             }
         }
@@ -108,6 +109,7 @@ pub(super) async fn complete(db: &impl ConnectionTrait, id: Uuid, told: &message
         .col_expr(Column::Extra, Expr::value(told.extra.clone()))
         .col_expr(Column::Standby, Expr::value(told.standby))
         .col_expr(Column::SentAt, Expr::value(told.sent_at))
+        .col_expr(Column::Reconciled, Expr::value(false))
         .filter(Column::Id.eq(id))
         .filter(Column::Reconciled.eq(true))
         .filter(Column::DeletedAt.is_null())
@@ -126,15 +128,21 @@ pub async fn done(tx: &Tx, connection: Uuid, now: Millis) -> Result<(), DbErr> {
     Ok(())
 }
 
-/// Who the account talks with: whoever takes part and is not the account, or wrote and is not.
+fn is_ours(connection: &connection::Model, id: &str) -> bool {
+    id == connection.external_id
+        || connection.page_id.as_deref() == Some(id)
+        || connection.app_scoped_id.as_deref() == Some(id)
+}
+
+/// Who the account talks with: the one who takes part, or wrote, and is not the account. Where the account is not among them
+/// under a name we know, or somebody else is, nobody can say who is who, and the conversation is left alone.
 fn person_of<'a>(connection: &connection::Model, conversation: &'a ListedConversation) -> Option<&'a str> {
-    let ours = |id: &str| {
-        id == connection.external_id
-            || connection.page_id.as_deref() == Some(id)
-            || connection.app_scoped_id.as_deref() == Some(id)
-    };
     let writers = conversation.messages.iter().filter_map(|one| one.from_id.as_deref());
-    conversation.participants.iter().map(String::as_str).chain(writers).find(|id| !ours(id))
+    let all: BTreeSet<&str> = conversation.participants.iter().map(String::as_str).chain(writers).collect();
+    let (ours, mut others): (Vec<&str>, Vec<&str>) = all.into_iter().partition(|id| is_ours(connection, id));
+    let person = others.pop().filter(|_| others.is_empty())?;
+    // A conversation that tells nothing of who takes part may hold the customer's messages alone.
+    (!ours.is_empty() || conversation.participants.is_empty()).then_some(person)
 }
 
 /// The event that a webhook would have brought.

@@ -46,7 +46,12 @@ pub async fn merge(
         None => match by_metadata(db, echo, conversation_id).await? {
             Some(named) => Some(named),
             None if may_be_ours(settings, echo) => {
-                by_words(db, echo.text.as_deref(), conversation_id, routed.at()).await?.map(|row| row.id)
+                let (at, text) = (routed.at(), echo.text.as_deref());
+                let found = match text.filter(|text| !text.trim().is_empty()) {
+                    Some(words) => by_words(db, Some(words), conversation_id, at).await?,
+                    None => by_kind(db, echo.kind().as_str(), conversation_id, at).await?,
+                };
+                found.map(|row| row.id)
             }
             None => None,
         },
@@ -95,6 +100,35 @@ pub(crate) async fn by_words(
     at: Millis,
 ) -> Result<Option<message::Model>, DbErr> {
     let Some(words) = words.map(str::trim) else { return Ok(None) };
+    // Meta trims what it is given.
+    let fits = |row: &message::Model| row.text.as_deref().map(str::trim) == Some(words);
+    let candidates = on_its_way(db, conversation_id, at).await?;
+    Ok(candidates.into_iter().filter(fits).min_by_key(|row| (began(row) - at).abs()))
+}
+
+/// A file without words, by what kind it is; where several of the kind are on their way, nobody can say which it is.
+async fn by_kind(
+    db: &impl ConnectionTrait,
+    kind: &str,
+    conversation_id: Uuid,
+    at: Millis,
+) -> Result<Option<message::Model>, DbErr> {
+    let candidates = on_its_way(db, conversation_id, at).await?;
+    let mut fitting = candidates.into_iter().filter(|row| row.kind == kind && row.text.is_none());
+    let first = fitting.next();
+    Ok(first.filter(|_| fitting.next().is_none()))
+}
+
+fn began(row: &message::Model) -> Millis {
+    row.sending_at.unwrap_or(row.created_at)
+}
+
+/// What may be what Meta tells of with this time.
+async fn on_its_way(
+    db: &impl ConnectionTrait,
+    conversation_id: Uuid,
+    at: Millis,
+) -> Result<Vec<message::Model>, DbErr> {
     let again = message::Column::Status.eq("queued");
     let candidates = message::Entity::find()
         .filter(message::Column::ConversationId.eq(conversation_id))
@@ -109,11 +143,5 @@ pub(crate) async fn by_words(
         .order_by_asc(message::Column::Id)
         .all(db)
         .await?;
-    let began = |row: &message::Model| row.sending_at.unwrap_or(row.created_at);
-    Ok(candidates
-        .into_iter()
-        // Meta trims what it is given.
-        .filter(|row| row.text.as_deref().map(str::trim) == Some(words))
-        .filter(|row| (began(row) - BEFORE..=began(row) + AFTER).contains(&at))
-        .min_by_key(|row| (began(row) - at).abs()))
+    Ok(candidates.into_iter().filter(|row| (began(row) - BEFORE..=began(row) + AFTER).contains(&at)).collect())
 }

@@ -256,7 +256,12 @@ impl NewRows {
                 let key = (row.conversation_id, row.external_id.clone().unwrap_or_default());
                 let found = known.get(&key).copied();
                 let message_id = found.map(|(id, _)| id);
-                recorded[at] = Some(Recorded { message_id, ..Recorded::plain(Outcome::Duplicate, "known by its mid") });
+                // One that was read back while its webhook was on its way has not been answered yet.
+                let was_read_back = found.is_some_and(|(_, read_back)| read_back) && row.direction == "inbound";
+                let may_be_answered =
+                    was_read_back && answerable && row.deleted_at.is_none() && row.kind != "unsupported";
+                let known = Recorded::plain(Outcome::Duplicate, "known by its mid");
+                recorded[at] = Some(Recorded { message_id, may_be_answered, ..known });
                 if let Some((id, true)) = found {
                     if backfill::complete(db, id, &row).await? {
                         self.with_files.push((id, row.connection_id));

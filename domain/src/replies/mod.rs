@@ -57,6 +57,7 @@ struct Case {
     connection: connection::Model,
     conversation: conversation::Model,
     contact: contact::Model,
+    /// The organization's, once it is clear that there is something to say.
     templates: Vec<template::Model>,
 }
 
@@ -64,7 +65,7 @@ struct Case {
 /// model has said, once it was asked.
 pub async fn decide(tx: &Tx, ctx: &Context, message_id: Uuid, asked: Option<Asked>) -> Result<Decision, DbErr> {
     let (db, now) = (tx.conn(), ctx.now());
-    let case = match Case::load(tx, message_id).await? {
+    let mut case = match Case::load(tx, message_id).await? {
         Ok(case) => case,
         Err(reason) => return Ok(Decision::Skip(reason)),
     };
@@ -74,6 +75,10 @@ pub async fn decide(tx: &Tx, ctx: &Context, message_id: Uuid, asked: Option<Aske
     if let Some(reason) = guarded(db, &case, now).await? {
         return Ok(Decision::Skip(reason));
     }
+    case.templates = template::Entity::find()
+        .filter(template::Column::OrganizationId.eq(case.connection.organization_id))
+        .all(db)
+        .await?;
     let (text, source, template_id) = match (case.connection.auto_reply_mode.as_str(), asked) {
         ("ai", None) => return Ok(Decision::Ask(Box::new(prompt::question(db, &case).await?))),
         ("ai", Some(Ok(said))) => match words::accept(&said, &case) {
@@ -160,15 +165,7 @@ impl Case {
         let Some(contact) = contact::Entity::find_by_id(conversation.contact_id).one(db).await? else {
             return Ok(Err("conversation_gone"));
         };
-        let templates = if connection.auto_reply_mode == "off" {
-            Vec::new()
-        } else {
-            template::Entity::find()
-                .filter(template::Column::OrganizationId.eq(connection.organization_id))
-                .all(db)
-                .await?
-        };
-        Ok(Ok(Self { inbound, connection, conversation, contact, templates }))
+        Ok(Ok(Self { inbound, connection, conversation, contact, templates: Vec::new() }))
     }
 
     /// The account's own words, and the template they are of.

@@ -165,7 +165,7 @@ async fn done(
     // What an account that has been here before was written while Meta told nobody. One that came back has a new token.
     let been_here = connection.subscribed_at.is_some() || connection.token_version > 1;
     if been_here && (fresh || job.kind == KIND.name) {
-        let look = conversations_reconcile::job(connection.id, connection.organization_id);
+        let look = conversations_reconcile::soon(connection.id, connection.organization_id);
         ledger.enqueue(&mut tx, vec![look.trace(job.trace_id.clone())]).await?;
     }
     let decision = decide(job, Outcome::Completed(json!({ "subscribed": true, "repaired": fresh })), now, 0.5);

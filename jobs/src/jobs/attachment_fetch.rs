@@ -37,6 +37,7 @@ pub static KIND: Kind = Kind {
 pub fn job(message: Uuid, organization: Uuid, connection: Uuid) -> NewJob {
     NewJob::new(&KIND, json!({ "messageId": message }))
         .dedupe_key(format!("attachment:{}", message.simple()))
+        .may_wait()
         .serves(organization, connection)
 }
 

@@ -53,6 +53,9 @@ struct Payload {
     /// Pages read before.
     #[serde(default)]
     page: u32,
+    /// Not to wait for the daily look.
+    #[serde(default)]
+    soon: bool,
     /// Messages found before.
     #[serde(default)]
     found: usize,
@@ -63,9 +66,19 @@ pub fn job(connection: Uuid, organization: Uuid) -> NewJob {
     page(connection, organization, &Payload { connection_id: connection, ..Payload::default() })
 }
 
+/// The same, not to wait for the daily look, which may be hours away.
+pub fn soon(connection: Uuid, organization: Uuid) -> NewJob {
+    page(connection, organization, &Payload { connection_id: connection, soon: true, ..Payload::default() })
+}
+
 fn page(connection: Uuid, organization: Uuid, payload: &Payload) -> NewJob {
     NewJob::new(&KIND, json!(payload))
-        .dedupe_key(format!("reconcile:{}:{}", connection.simple(), payload.page))
+        .dedupe_key(format!(
+            "reconcile:{}:{}{}",
+            connection.simple(),
+            if payload.soon { "soon:" } else { "" },
+            payload.page
+        ))
         .serves(organization, connection)
 }
 

@@ -51,7 +51,8 @@ fn run<'a>(ledger: &'a Ledger, job: &'a Job) -> BoxFuture<'a, Result<Finish, Han
             Ok(payload) => payload,
             Err(unreadable) => return Ok(unreadable.into()),
         };
-        let spread = if outage { AFTER_OUTAGE } else { EVERY };
+        let (spread, look): (_, fn(Uuid, Uuid) -> NewJob) =
+            if outage { (AFTER_OUTAGE, conversations_reconcile::soon) } else { (EVERY, conversations_reconcile::job) };
         let ctx = ledger.context();
         let (mut after, mut looks) = (Uuid::nil(), 0);
         loop {
@@ -59,9 +60,9 @@ fn run<'a>(ledger: &'a Ledger, job: &'a Job) -> BoxFuture<'a, Result<Finish, Han
             let Some((last, _)) = page.last() else { break };
             after = *last;
             let now = ledger.now();
-            let jobs = page.iter().map(|(id, organization)| {
-                conversations_reconcile::job(*id, *organization).run_at(now + rand::random_range(0..spread))
-            });
+            let jobs = page
+                .iter()
+                .map(|(id, organization)| look(*id, *organization).run_at(now + rand::random_range(0..spread)));
             let mut tx = ctx.db.begin().await?;
             looks += ledger.enqueue(&mut tx, jobs.collect()).await?.len();
             tx.commit().await?;

@@ -1,12 +1,12 @@
 //! `message.send_scheduled`: makes the message of a scheduled one when it is due, in the transaction that enqueues its sending.
 //! It is never early, and does nothing for one that was cancelled or changed since.
 
-use super::{Finish, HandlerError, Kind, Run, leave, message_send, payload, run_again};
+use super::{Finish, HandlerError, Kind, Run, message_send, payload, run_again};
 use crate::ledger::Ledger;
 use crate::ledger::enqueue::NewJob;
 use crate::ledger::operate;
 use crate::ledger::settle::{settle, still_held};
-use crate::outcome::{Outcome, decide};
+use crate::outcome::{Failure, Outcome, decide};
 use crate::policy::STANDARD;
 use crate::queue::Queue;
 use crate::run;
@@ -28,7 +28,7 @@ pub static KIND: Kind = Kind {
     policy: STANDARD,
     run: Run::One(run),
     on_lapse: run_again,
-    on_given_up: leave,
+    on_given_up: give_up,
 };
 
 #[derive(Debug, Deserialize, Serialize)]
@@ -49,9 +49,9 @@ pub fn job(row: &scheduled_message::Model) -> NewJob {
 
 /// Cancels one of an organization, with its job. Once this has returned, the message is not sent.
 pub async fn cancel(ledger: &Ledger, organization: OrganizationId, id: Uuid) -> Result<(), ScheduleError> {
-    let mut tx = ledger.context().db.begin().await?;
+    let tx = ledger.context().db.begin().await?;
     let before = scheduled::find(tx.conn(), organization, id).await?.ok_or(ScheduleError::NotFound)?;
-    drop_job(ledger, &mut tx, &before).await?;
+    drop_job(ledger, &tx, &before).await?;
     scheduled::cancel(&tx, ledger.context(), organization, id).await?;
     tx.commit().await?;
     Ok(())
@@ -59,14 +59,14 @@ pub async fn cancel(ledger: &Ledger, organization: OrganizationId, id: Uuid) -> 
 
 /// Ends the job of a version that is to be changed or cancelled, while it waits. First of all in the transaction: a job that
 /// runs holds its row until its end, and what is decided after that sees what it did.
-pub async fn drop_job(ledger: &Ledger, tx: &mut Tx, row: &scheduled_message::Model) -> Result<(), DbErr> {
+pub async fn drop_job(ledger: &Ledger, tx: &Tx, row: &scheduled_message::Model) -> Result<(), DbErr> {
     let found = job::Entity::find()
         .filter(job::Column::DedupeKey.eq(key(row)))
         .filter(job::Column::State.is_in(["scheduled", "available", "retryable", "snoozed"]))
         .one(tx.conn())
         .await?;
     if let Some(job) = found {
-        operate::cancel_waiting(ledger, tx, job.id, ledger.now()).await?;
+        operate::withdraw(tx, job.id, ledger.now()).await?;
     }
     Ok(())
 }
@@ -91,6 +91,11 @@ fn run<'a>(ledger: &'a Ledger, job: &'a Job) -> BoxFuture<'a, Result<Finish, Han
                 json!({ "messages": parts.iter().map(|part| part.id).collect::<Vec<_>>() })
             }
             Released::Refused(class, sentence) => json!({ "refused": class, "why": sentence }),
+            Released::Early(due_at) => {
+                tx.rollback().await?;
+                let failure = Failure::new("early", "It is not due yet.");
+                return Ok(Finish::Outcome(Outcome::Snooze(failure, due_at)));
+            }
             Released::Before => json!({ "skipped": "cancelled_changed_or_released" }),
         };
         let now = ledger.now();
@@ -99,5 +104,18 @@ fn run<'a>(ledger: &'a Ledger, job: &'a Job) -> BoxFuture<'a, Result<Finish, Han
         tx.commit().await?;
         run::log(job, &decision);
         Ok(Finish::Settled)
+    })
+}
+
+/// A job that is given up leaves nothing waiting.
+fn give_up<'a>(
+    ledger: &'a Ledger,
+    tx: &'a mut Tx,
+    job: &'a Job,
+    _: Option<&'a Failure>,
+) -> BoxFuture<'a, Result<(), DbErr>> {
+    Box::pin(async move {
+        let Ok(Payload { scheduled_id, version }) = payload::<Payload>(job) else { return Ok(()) };
+        scheduled::give_up(tx, ledger.context(), scheduled_id, version).await
     })
 }

@@ -6,11 +6,10 @@ use super::{Finish, HandlerError, Kind, Run, leave, payload, run_again};
 use crate::ledger::Ledger;
 use crate::ledger::enqueue::NewJob;
 use crate::ledger::settle::{settle, still_held};
-use crate::outcome::{Failure, Outcome, decide};
+use crate::outcome::{Outcome, decide};
 use crate::policy::{Policy, STANDARD};
 use crate::queue::Queue;
 use crate::run;
-use domain::clock::HOUR;
 use domain::connections::open_token;
 use domain::inbox::contacts::{self, Found};
 use domain::outbound::route_of;
@@ -43,6 +42,7 @@ struct Payload {
 pub fn job(contact: Uuid, organization: Uuid, connection: Uuid) -> NewJob {
     NewJob::new(&KIND, json!({ "contactId": contact }))
         .dedupe_key(format!("profile:{}", contact.simple()))
+        .may_wait()
         .serves(organization, connection)
 }
 
@@ -61,10 +61,8 @@ fn run<'a>(ledger: &'a Ledger, job: &'a Job) -> BoxFuture<'a, Result<Finish, Han
         let Some(connection) = found else { return skip("connection_gone") };
         match connection.status.as_str() {
             "disconnected" => return skip("disconnected"),
-            "needs_reconnect" => {
-                let failure = Failure::new("reconnect", "The account must be connected again before it can be asked.");
-                return Ok(Finish::Outcome(Outcome::Snooze(failure, ledger.now() + 6 * HOUR)));
-            }
+            // Asked again with the contact's next message.
+            "needs_reconnect" => return skip("needs_reconnect"),
             _ => {}
         }
         let Ok(token) = open_token(ctx, &connection) else { return skip("no_token") };
@@ -75,12 +73,10 @@ fn run<'a>(ledger: &'a Ledger, job: &'a Job) -> BoxFuture<'a, Result<Finish, Han
             }
             Err(error) => {
                 let understood = understand(Operation::ReadProfile, &error);
-                if understood.passes() {
+                // Throttled, it does not ask again for a name: that would only prolong it for what has to be sent. Nor is a name
+                // worth marking an account for; that its token does not work is found out by what needs it.
+                if understood.passes() && understood.classified.class != ErrorClass::RateLimited {
                     return Ok(Finish::Outcome(understood.outcome(ledger.now(), None)));
-                }
-                // A token that does not work is found out by what needs it; a profile is nothing to mark an account for.
-                if understood.classified.class == ErrorClass::Reconnect {
-                    return skip("token_refused");
                 }
                 (
                     None,

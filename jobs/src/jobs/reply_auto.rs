@@ -6,11 +6,12 @@ use super::{Finish, HandlerError, Kind, Run, leave, message_send, payload, run_a
 use crate::ledger::Ledger;
 use crate::ledger::enqueue::NewJob;
 use crate::ledger::settle::{settle, still_held};
-use crate::outcome::{Outcome, decide};
+use crate::outcome::{Failure, Outcome, decide};
 use crate::policy::STANDARD;
 use crate::queue::Queue;
 use crate::run;
 use ai::AiError;
+use domain::clock::SECOND;
 use domain::replies::{self, Asked, Decision, Question, Source};
 use entities::job::Model as Job;
 use entities::{connection, message};
@@ -56,7 +57,12 @@ fn run<'a>(ledger: &'a Ledger, job: &'a Job) -> BoxFuture<'a, Result<Finish, Han
                 Decision::Ask(question) => {
                     // No call to anybody within a transaction; all is decided anew with the answer.
                     tx.rollback().await?;
-                    asked = Some(ask(ledger, &question).await);
+                    let Some(answer) = ask(ledger, &question).await else {
+                        let failure = Failure::new("model_busy", "The model has enough to answer; this one waits.");
+                        let again = ledger.now() + rand::random_range(SECOND..3 * SECOND);
+                        return Ok(Finish::Outcome(Outcome::Snooze(failure, again)));
+                    };
+                    asked = Some(answer);
                     continue;
                 }
             };
@@ -71,21 +77,26 @@ fn run<'a>(ledger: &'a Ledger, job: &'a Job) -> BoxFuture<'a, Result<Finish, Han
 }
 
 /// What the model says. Whatever goes wrong with it is no reason to let a customer wait: the account's own words follow.
-async fn ask(ledger: &Ledger, question: &Question) -> Asked {
-    let Some(client) = &ledger.context().ai else { return Err("ai_not_configured") };
+/// Nothing while it has enough to answer: people's messages need the places of this queue, too.
+async fn ask(ledger: &Ledger, question: &Question) -> Option<Asked> {
+    let Some(client) = &ledger.context().ai else { return Some(Err("ai_not_configured")) };
     let begun = Instant::now();
     let answer = client.complete(&question.0).await;
     metrics::histogram!("retail_assist_ai_seconds").record(begun.elapsed().as_secs_f64());
-    answer.map_err(|error| {
+    if answer == Err(AiError::Busy) {
+        return None;
+    }
+    Some(answer.map_err(|error| {
         tracing::warn!(%error, "the model had no answer");
         match error {
+            AiError::Busy => "ai_busy",
             AiError::Refused => "ai_refused",
             AiError::Timeout => "ai_too_slow",
             AiError::Unavailable(_) => "ai_unavailable",
             AiError::Misconfigured(_) => "ai_misconfigured",
             AiError::Unreadable => "ai_unreadable",
         }
-    })
+    }))
 }
 
 fn shown(message: &message::Model, source: Source) -> Value {

@@ -51,6 +51,12 @@ impl NewJob {
         self
     }
 
+    /// Behind everything else of its queue that is due.
+    pub fn may_wait(mut self) -> Self {
+        self.priority = 2;
+        self
+    }
+
     /// Runs after the earlier jobs of its lane, one at a time.
     pub fn lane(mut self, lane: String) -> Self {
         self.lane = Some(lane);

@@ -60,9 +60,10 @@ pub async fn cancel(ledger: &Ledger, tx: &mut Tx, id: Uuid, now: Millis) -> Resu
     end(ledger, tx, id, "cancelled", &["scheduled", "available", "retryable", "snoozed", "running"], now).await
 }
 
-/// Ends a waiting job as `cancelled`; one that runs is left to its end.
-pub async fn cancel_waiting(ledger: &Ledger, tx: &mut Tx, id: Uuid, now: Millis) -> Result<bool, DbErr> {
-    end(ledger, tx, id, "cancelled", &WAITING, now).await
+/// Ends a waiting job as `cancelled` because its reason is gone: its kind puts nothing in order. One that runs is left to its
+/// end.
+pub async fn withdraw(tx: &Tx, id: Uuid, now: Millis) -> Result<bool, DbErr> {
+    ended(tx, id, "cancelled", &WAITING, now).await
 }
 
 /// Ends a waiting job as `discarded`: seen, and not to be tried again by itself.
@@ -72,6 +73,14 @@ pub async fn discard(ledger: &Ledger, tx: &mut Tx, id: Uuid, now: Millis) -> Res
 
 async fn end(ledger: &Ledger, tx: &mut Tx, id: Uuid, state: &str, from: &[&str], now: Millis) -> Result<bool, DbErr> {
     let Some(job) = job::Entity::find_by_id(id).one(tx.conn()).await? else { return Ok(false) };
+    if !ended(tx, id, state, from, now).await? {
+        return Ok(false);
+    }
+    given_up(ledger, tx, &job, None).await?;
+    Ok(true)
+}
+
+async fn ended(tx: &Tx, id: Uuid, state: &str, from: &[&str], now: Millis) -> Result<bool, DbErr> {
     let changed = job::Entity::update_many()
         .col_expr(job::Column::State, Expr::value(state))
         .col_expr(job::Column::Fence, Expr::cust("fence + 1"))
@@ -82,11 +91,7 @@ async fn end(ledger: &Ledger, tx: &mut Tx, id: Uuid, state: &str, from: &[&str],
         .filter(job::Column::State.is_in(from.iter().copied()))
         .exec(tx.conn())
         .await?;
-    if changed.rows_affected != 1 {
-        return Ok(false);
-    }
-    given_up(ledger, tx, &job, None).await?;
-    Ok(true)
+    Ok(changed.rows_affected == 1)
 }
 
 /// Pauses or resumes a queue: what runs goes on, nothing more is claimed while paused.

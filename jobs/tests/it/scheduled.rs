@@ -111,7 +111,11 @@ async fn what_is_scheduled_leaves_once_in_time_or_not_at_all() {
         match cancel {
             Cancel::Acknowledged => {
                 acknowledged += 1;
-                assert_eq!((sent.len(), status.as_str()), (0, "cancelled"), "{n}: sent after its cancel was acknowledged");
+                assert_eq!(
+                    (sent.len(), status.as_str()),
+                    (0, "cancelled"),
+                    "{n}: sent after its cancel was acknowledged"
+                );
             }
             Cancel::NotTried | Cancel::TooLate => {
                 too_late += usize::from(cancel == Cancel::TooLate);

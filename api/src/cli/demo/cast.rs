@@ -44,12 +44,32 @@ pub(super) type Customer = (&'static str, &'static str, &'static str);
 
 const fn instagram(id: &'static str, name: &'static str, username: &'static str) -> Account {
     let (platform, username) = (Platform::Instagram, Some(username));
-    Account { platform, id, name, username, personal: false, token_days: None, reply: None, instructions: None, customers: &[] }
+    Account {
+        platform,
+        id,
+        name,
+        username,
+        personal: false,
+        token_days: None,
+        reply: None,
+        instructions: None,
+        customers: &[],
+    }
 }
 
 const fn page(id: &'static str, name: &'static str) -> Account {
     let (platform, username) = (Platform::Facebook, None);
-    Account { platform, id, name, username, personal: false, token_days: None, reply: None, instructions: None, customers: &[] }
+    Account {
+        platform,
+        id,
+        name,
+        username,
+        personal: false,
+        token_days: None,
+        reply: None,
+        instructions: None,
+        customers: &[],
+    }
 }
 
 /// Everybody.
@@ -94,7 +114,9 @@ pub(super) const SHOPS: [Shop; 4] = [
         accounts: &[
             Account {
                 reply: Some("Thank you, {{contact.firstName|dear customer}}. A person will answer you soon."),
-                instructions: Some("We make lamps to order, in two weeks. We are open from Monday to Friday, nine to six."),
+                instructions: Some(
+                    "We make lamps to order, in two weeks. We are open from Monday to Friday, nine to six.",
+                ),
                 customers: &[("900000000000104", "Gina Green", "gina"), ("900000000000105", "Hal", "hal")],
                 ..instagram("17841400000000106", "Atelier", "atelier")
             },

@@ -223,7 +223,8 @@ async fn connections_and_scheduled_messages_are_told_to_whoever_may_see_them() {
 
     let tx = world.ctx.db.begin().await.unwrap();
     let (words, due) = (Words::Text("Later".to_owned()), NOW + 3_600_000);
-    let row = scheduled::create(&tx, &world.ctx, organization, conversation.id, new_id(1), words, due, None).await.unwrap();
+    let row =
+        scheduled::create(&tx, &world.ctx, organization, conversation.id, new_id(1), words, due, None).await.unwrap();
     tx.commit().await.unwrap();
     let id = IdKind::ScheduledMessage.show(row.id);
     events.until("scheduledMessage", |shown| shown["id"] == id && shown["status"] == "scheduled").await;

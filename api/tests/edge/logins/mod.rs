@@ -64,6 +64,7 @@ impl Logins {
             api_key: Some("sk-test".into()),
             model: "stand-in".to_owned(),
             timeout: Duration::from_millis(500),
+            at_once: 8,
         });
         let (ai, media_hosts) = (Some(model.unwrap()), vec![running.addr.to_string()]);
         let world = World::like(Like { meta, ai, media_hosts, ..like }).await;

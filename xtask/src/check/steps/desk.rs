@@ -42,7 +42,8 @@ pub async fn model_fails(journey: &mut Journey) -> anyhow::Result<String> {
     named.await?;
     journey.meta.post("faults", json!({ "name": "ai_error", "count": 1 })).await?;
     let mid = journey.meta.write(&account, ASKED, json!({ "text": "And red ones?" })).await?;
-    let thanks = |one: &Value| one["text"].as_str().is_some_and(|text| text.starts_with("Thank you, Gina.")) && is_sent(one);
+    let thanks =
+        |one: &Value| one["text"].as_str().is_some_and(|text| text.starts_with("Thank you, Gina.")) && is_sent(one);
     journey.service.message(&team, ASKED, "the account's own text", thanks).await?;
     journey.idle().await?;
     let replies = journey.meta.replies_to(&mid).await?;
@@ -72,7 +73,10 @@ pub async fn by_hand(journey: &mut Journey) -> anyhow::Result<String> {
     journey.idle().await?;
     let sent = journey.meta.sent(&account, BY_HAND).await?;
     let lengths: Vec<_> = sent.iter().skip(before).filter_map(|one| one["text"].as_str()).map(str::len).collect();
-    ensure!(lengths.len() == 4 && lengths.iter().all(|length| *length <= 1_000), "Meta took texts of {lengths:?} bytes");
+    ensure!(
+        lengths.len() == 4 && lengths.iter().all(|length| *length <= 1_000),
+        "Meta took texts of {lengths:?} bytes"
+    );
     Ok(format!("Twice the same request was one message; 2,100 bytes went out as {:?}.", &lengths[1..]))
 }
 
