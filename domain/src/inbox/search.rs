@@ -67,13 +67,11 @@ fn leads(organization: OrganizationId) -> SelectStatement {
 /// The words anywhere in a column, in either case. SQLite knows the two cases of ASCII only, so it is asked for the words as
 /// they were typed, in small letters, in capitals, and with the first one large.
 fn like(backend: DbBackend, column: impl ColumnTrait, words: &str) -> Condition {
-    let pattern = |words: &str| {
-        let plain: String = words.chars().flat_map(|c| escaped(c).chain([c])).collect();
-        LikeExpr::new(format!("%{plain}%")).escape('!')
-    };
     if backend == DbBackend::Postgres {
-        return Condition::all().add(column.into_simple_expr().ilike(pattern(words)));
+        // Its own sign: the statement builder puts a named one where Postgres does not take it.
+        return Condition::all().add(column.into_simple_expr().ilike(LikeExpr::new(anywhere(words, '\\'))));
     }
+    let pattern = |words: &str| LikeExpr::new(anywhere(words, '!')).escape('!');
     let small = words.to_lowercase();
     let mut letters = small.chars();
     let first: String = letters.next().into_iter().flat_map(char::to_uppercase).chain(letters).collect();
@@ -83,7 +81,9 @@ fn like(backend: DbBackend, column: impl ColumnTrait, words: &str) -> Condition 
     ways.iter().fold(Condition::any(), |any, way| any.add(column.into_simple_expr().like(pattern(way))))
 }
 
-/// What stands before a character that LIKE would take for a wildcard.
-fn escaped(c: char) -> std::option::IntoIter<char> {
-    matches!(c, '%' | '_' | '!').then_some('!').into_iter()
+/// The pattern of words that stand anywhere; what LIKE would take for a wildcard has the sign before it.
+fn anywhere(words: &str, sign: char) -> String {
+    let before = |c: char| (matches!(c, '%' | '_') || c == sign).then_some(sign);
+    let plain: String = words.chars().flat_map(|c| before(c).into_iter().chain([c])).collect();
+    format!("%{plain}%")
 }
