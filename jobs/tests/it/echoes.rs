@@ -8,6 +8,7 @@ use std::time::Duration;
 
 const ANN: &str = "900000000000001";
 
+/// Row 8 of the lessons: chatwoot#12032, airy#2434.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_echo_is_merged_after_the_answer_and_before_it() {
     let shop = Shop::new().await;

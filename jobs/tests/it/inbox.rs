@@ -79,6 +79,7 @@ async fn what_a_message_carries_is_kept() {
     assert_eq!(conversation.lead_source_first, conversation.lead_source_last);
 }
 
+/// Row 3 of the lessons: chatwoot#13523.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_same_delivery_fifty_times_in_parallel_is_one_message_one_reply_one_count() {
     let shop = Shop::new().await;
@@ -239,6 +240,7 @@ async fn the_same_mid_of_two_people_is_two_messages() {
     assert_eq!((inbound.len(), shop.conversations().await.len()), (2, 2));
 }
 
+/// Rows 1 and 4 of the lessons: chatwoot#14647, chatwoot#14214. There is no lock whose attempts could run out.
 #[tokio::test(flavor = "multi_thread")]
 async fn two_first_messages_at_once_make_one_conversation() {
     let shop = Shop::new().await;

@@ -30,7 +30,8 @@ async fn a_dm_is_answered_once_on_every_route() {
     }
 }
 
-/// Accepted or not, nobody can say: never sent again by itself, and settled by whoever learns the truth.
+/// Row 32 of the lessons (chatwoot#11578) is `capability`: an app without Advanced Access is not tried again, and no owner is
+/// asked to connect anew.
 #[tokio::test(flavor = "multi_thread")]
 async fn refusals_that_will_not_change_fail_the_message_and_say_why() {
     let never = [
