@@ -1,4 +1,4 @@
-//! Messages of which no webhook told: read back from Meta, each once, marked, and answered by nobody but a person (row 31 of
+//! Messages of which no webhook told: read back from Meta, each once, marked, and not answered by themselves (row 31 of
 //! the lessons). And what goes on while an account waits for its owner: ingest does, sending waits and resumes.
 
 use super::{Account, Talks};
@@ -6,6 +6,7 @@ use crate::world::Caller;
 use domain::api_keys::Scope;
 use domain::clock::{MINUTE, SECOND};
 use futures::future::join_all;
+use jobs::jobs::conversations_reconcile;
 use serde_json::{Value, json};
 
 const PERSON: &str = "900000000000001";
@@ -44,6 +45,23 @@ async fn hasten(talks: &Talks, kind: &str) {
 
 async fn look(talks: &Talks, operator: &Caller) {
     run(talks, operator, "conversations.reconcile_due", "conversations.reconcile").await;
+}
+
+/// As after an account was connected again: at once.
+async fn look_now(talks: &Talks, account: &Account) {
+    let (ledger, organization) = (&talks.logins.world.ledger, talks.logins.owner.organization.unwrap());
+    let mut tx = talks.logins.world.ctx.db.begin().await.unwrap();
+    let look = conversations_reconcile::soon(account.row(), organization.0);
+    ledger.enqueue(&mut tx, vec![look]).await.unwrap();
+    tx.commit().await.unwrap();
+    talks.settled().await;
+}
+
+async fn answer_nothing(talks: &Talks) {
+    for account in [&talks.instagram, &talks.page] {
+        let path = format!("/api/meta/connections/{}/auto-reply", account.id);
+        talks.done("PUT", &path, json!({ "mode": "off" })).await;
+    }
 }
 
 async fn answer_everything(talks: &Talks) {
@@ -109,6 +127,8 @@ async fn what_no_webhook_told_is_read_back_once() {
     look(&talks, &operator).await;
     for late in [false, true] {
         if late {
+            assert_eq!(talks.logins.jobs("reply.auto").await.len(), 0, "nobody answers by itself what was read back");
+            answer_nothing(&talks).await;
             assert_eq!(deliver_late(&talks).await, 28);
             let outcomes = talks.outcomes(&operator, 28).await;
             let expected = |one: &[String]| one[0].ends_with(" duplicate: known by its mid");
@@ -118,7 +138,7 @@ async fn what_no_webhook_told_is_read_back_once() {
         for person in &people {
             let shown = talks.messages(&talks.instagram, person).await;
             let texts: Vec<_> = shown.iter().map(|one| (one["text"].clone(), one["reconciled"].clone())).collect();
-            assert_eq!(texts, [(json!(format!("I am {person}")), json!(true))]);
+            assert_eq!(texts, [(json!(format!("I am {person}")), json!(!late))]);
             let talk = talks.conversation(&talks.instagram, person).await;
             assert_eq!((&talk["unreadCount"], &talk["contact"]["profile"]), (&json!(1), &json!("known")));
         }
@@ -131,7 +151,7 @@ async fn what_no_webhook_told_is_read_back_once() {
         } else {
             assert_eq!(texts, ["it is me", "this", "three", "two", "one"], "in the order of Meta's list");
         }
-        assert!(shown.iter().all(|one| one["reconciled"] == true));
+        assert!(shown.iter().all(|one| one["reconciled"] == !late), "a webhook has told of it, or has not");
         let of = |text: &str| shown.iter().find(|one| one["text"] == text).unwrap();
         assert_eq!((&of("it is me")["origin"], &of("it is me")["status"]), (&json!("external"), &json!("sent")));
         let files = of("this")["attachments"].as_array().unwrap();
@@ -140,11 +160,21 @@ async fn what_no_webhook_told_is_read_back_once() {
         let after = [talks.messages(&talks.instagram, known).await, talks.messages(&talks.page, known).await];
         assert_eq!(after, before, "what was known stays as it was");
         assert_eq!(received(&talks).await, 2 + 23 + 4);
-        assert_eq!(talks.logins.jobs("reply.auto").await.len(), 0, "nobody answers by itself what is old");
     }
     let pages = talks.logins.jobs("conversations.reconcile").await;
     assert!(pages.iter().any(|job| job.payload.contains("\"page\":1")), "more than one page");
-    // The next message is answered as ever.
+    // The next message is answered as ever, and so is one that was read back while its webhook was on its way.
+    answer_everything(&talks).await;
+    talks.logins.fault("webhook_lost", Some(1)).await;
+    let hasty = "900000000000097";
+    talks.dm(&talks.page, hasty, json!({ "text": "anybody?" })).await;
+    look_now(&talks, &talks.page).await;
+    assert_eq!(talks.messages(&talks.page, hasty).await[0]["reconciled"], true);
+    assert_eq!(talks.sent(&talks.page, hasty).await.len(), 0);
+    for _ in 0..2 {
+        deliver_late(&talks).await;
+        assert_eq!(talks.sent(&talks.page, hasty).await.len(), 1);
+    }
     talks.dm(&talks.page, "900000000000098", json!({ "text": "still there?" })).await;
     assert_eq!(talks.sent(&talks.page, "900000000000098").await.len(), 1);
     talks.stop().await;

@@ -5,7 +5,9 @@ use super::shop::{ANN, BEN, CLEO, id_of, refusal};
 use crate::world::Answer;
 use domain::clock::{DAY, HOUR, MINUTE, Millis, rfc3339};
 use domain::id::{IdKind, new_id};
+use entities::template;
 use futures::future::join_all;
+use sea_orm::EntityTrait as _;
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -252,7 +254,11 @@ async fn what_has_changed_by_its_time_is_seen_then() {
     talks.subscription(false).await;
     failed(&talks, &unpaid, "subscription_inactive").await;
     talks.subscription(true).await;
-    talks.done("DELETE", &format!("/api/templates/{template}"), Value::Null).await;
+    // What is waited with cannot be deleted; what is gone all the same is seen.
+    let in_use = talks.send("DELETE", &format!("/api/templates/{template}"), Value::Null).await;
+    assert_eq!((in_use.status, in_use.code()), (409, "template_in_use"));
+    let id = IdKind::Template.parse(&template).unwrap();
+    template::Entity::delete_by_id(id).exec(talks.logins.world.ctx.db.write()).await.unwrap();
     failed(&talks, &no_template, "unknown_template").await;
     talks.done("DELETE", &format!("/api/meta/connections/{}", talks.instagram.id), Value::Null).await;
     failed(&talks, &no_account, "connection_unavailable").await;
