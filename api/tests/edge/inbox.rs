@@ -142,3 +142,41 @@ async fn an_id_that_meta_never_gave_is_not_shown() {
     assert_eq!(shown["items"][0]["externalId"], Value::Null);
     assert!(shown["items"][1]["externalId"].as_str().unwrap().starts_with("m_"));
 }
+
+#[tokio::test]
+async fn a_conversation_is_found_by_what_it_holds() {
+    let world = World::new().await;
+    let (ada, eve) = (world.register("ada@shop.test").await, world.register("eve@shop.test").await);
+    let connection = rows::connect(&world, ada.organization.unwrap(), "1").await;
+    rows::talk(&world, &connection, "p1", NOW).await;
+    let found = async |caller: &Caller, query: &str| {
+        let answer = world.get(caller, &format!("/api/conversations?{query}")).await;
+        assert_eq!(answer.status, 200, "{query}: {answer:?}");
+        answer.body["items"].as_array().unwrap().len()
+    };
+    // The name, the words of either side, Meta's id; in either case, and anywhere.
+    for words in ["Ada", "ADA", "ada", "hello", "HELLO", "ello%3F", "thanks!", "Thanks", "p1", "", "%20ada%20"] {
+        assert_eq!(found(&ada, &format!("q={words}")).await, 1, "{words}");
+        assert_eq!(found(&eve, &format!("q={words}")).await, 0, "{words}");
+    }
+    // What a database would take for a wildcard, a mark or an end is a character like others.
+    for words in ["%25", "_", "h_llo", "%5C", "!", "%5C%25", "'", "%22", "x", "p", "ada%00x"] {
+        assert_eq!(found(&ada, &format!("q={words}")).await, usize::from(words == "!"), "{words}");
+    }
+    let id = IdKind::Connection.show(connection.id);
+    for (query, count) in [
+        ("unread=true", 1),
+        ("lead=true", 0),
+        ("lead=false", 1),
+        ("platform=instagram", 1),
+        ("platform=facebook", 0),
+        ("q=ada&unread=true&lead=false&platform=instagram", 1),
+        ("q=nobody&unread=true", 0),
+        (&format!("connectionId={id}"), 1),
+        ("connectionId=con_1", 0),
+    ] {
+        assert_eq!(found(&ada, query).await, count, "{query}");
+    }
+    let long = world.get(&ada, &format!("/api/conversations?q={}", "x".repeat(101))).await;
+    assert_eq!((long.status, long.code()), (400, "invalid_parameter"));
+}
