@@ -87,6 +87,7 @@ enum Read {
 impl ConversationRoutes {
     /// Conversations, the one with the newest message first, all of them or those that fit. A key needs the scope `inbox:read`.
     #[oai(path = "/", method = "get", operation_id = "listConversations")]
+    #[expect(clippy::too_many_arguments, reason = "each is a parameter of the list")]
     async fn list(
         &self,
         app: Data<&Arc<App>>,
