@@ -88,7 +88,10 @@ pub async fn list(
 }
 
 /// Schedules words for a conversation, under the id given. The window is not asked: it is at the time, and then decides.
-#[expect(clippy::too_many_arguments, reason = "each is another fact of the row, and all but two have types of their own")]
+#[expect(
+    clippy::too_many_arguments,
+    reason = "each is another fact of the row, and all but two have types of their own"
+)]
 pub async fn create(
     tx: &Tx,
     ctx: &Context,

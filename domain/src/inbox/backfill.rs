@@ -6,6 +6,7 @@ use super::store::{self, Outcome, Routed};
 use crate::clock::{Millis, SECOND};
 use crate::context::Context;
 use crate::db::Tx;
+use crate::feed::What;
 use entities::{connection, message};
 use meta::webhook::{Attachment, Event, EventBody, Message};
 use meta::{ConversationMessage, ListedConversation};
@@ -100,7 +101,7 @@ async fn known_mids(
 
 /// The webhook of a message that was read back has come after all: it knows what reading back does not tell, such as the
 /// time, what was shared, and what was answered. True when there are files to look at.
-pub(super) async fn complete(db: &impl ConnectionTrait, id: Uuid, told: &message::Model) -> Result<bool, DbErr> {
+pub(super) async fn complete(tx: &Tx, id: Uuid, told: &message::Model) -> Result<bool, DbErr> {
     use message::Column;
     let done = message::Entity::update_many()
         .col_expr(Column::Kind, Expr::value(&told.kind))
@@ -113,8 +114,11 @@ pub(super) async fn complete(db: &impl ConnectionTrait, id: Uuid, told: &message
         .filter(Column::Id.eq(id))
         .filter(Column::Reconciled.eq(true))
         .filter(Column::DeletedAt.is_null())
-        .exec(db)
+        .exec(tx.conn())
         .await?;
+    if done.rows_affected == 1 {
+        tx.note(told.organization_id, What::Message { conversation: told.conversation_id, id });
+    }
     Ok(done.rows_affected == 1 && !attachments::named(told).is_empty())
 }
 

@@ -34,12 +34,12 @@ pub(super) fn is_stale(contact: &Model, now: Millis) -> bool {
 
 /// Writes down what Meta told of a contact, or that it told nothing: then what was known before stays.
 pub async fn profile(tx: &Tx, id: Uuid, found: Option<Found>, now: Millis) -> Result<(), DbErr> {
+    note(tx, id).await?;
     let state = if found.is_some() { "known" } else { "refused" };
     let mut update = Entity::update_many()
         .col_expr(Column::ProfileState, Expr::value(Some(state)))
         .col_expr(Column::ProfileAt, Expr::value(Some(now)));
     if let Some(Found { name, username, picture_url }) = found {
-        note(tx, id).await?;
         update = update
             .col_expr(Column::Name, Expr::value(name.map(|name| clean(&name))))
             .col_expr(Column::Username, Expr::value(username.map(|name| clean(&name))))

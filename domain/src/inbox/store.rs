@@ -176,6 +176,7 @@ pub async fn store(tx: &Tx, settings: &Settings, events: &[Routed<'_>], now: Mil
                     changes::apply(tx, routed.event, conversation, routed.at(), routed.received_at).await?;
                 if opens_window(routed) {
                     summary::window_opens(db, conversation.id, routed.at()).await?;
+                    tx.note(conversation.organization_id, What::Conversation(conversation.id));
                 }
                 recorded[at] = Some(Recorded { message_id, ..Recorded::plain(Outcome::Updated, routed.event.kind()) });
             }
@@ -263,7 +264,7 @@ impl NewRows {
                 let known = Recorded::plain(Outcome::Duplicate, "known by its mid");
                 recorded[at] = Some(Recorded { message_id, may_be_answered, ..known });
                 if let Some((id, true)) = found {
-                    if backfill::complete(db, id, &row).await? {
+                    if backfill::complete(tx, id, &row).await? {
                         self.with_files.push((id, row.connection_id));
                     }
                     touched.insert(row.conversation_id);

@@ -30,13 +30,13 @@ fn checked(said: &str, named: &[&str], limit: TextLimit) -> Result<String, &'sta
     }
     // To the last sentence that fits; half a sentence may say the opposite of the whole.
     let fits = limit.truncate(text);
-    let ends = fits.char_indices().filter(|(at, c)| {
+    let mut ends = fits.char_indices().filter(|(at, c)| {
         let rest = &text[at + c.len_utf8()..];
         // A full stop within a number or an address ends nothing.
         matches!(c, '。' | '！' | '？')
             || (matches!(c, '.' | '!' | '?') && rest.chars().next().is_none_or(char::is_whitespace))
     });
-    ends.last().map(|(at, c)| fits[..at + c.len_utf8()].to_owned()).ok_or("ai_said_too_much")
+    ends.next_back().map(|(at, c)| fits[..at + c.len_utf8()].to_owned()).ok_or("ai_said_too_much")
 }
 
 /// A link or an e-mail address, as far as it matters where it leads.

@@ -8,6 +8,7 @@ use crate::webhooks::sign;
 use crate::world::{Caller, Like, World};
 use domain::OrganizationId;
 use domain::api_keys::Scope;
+use domain::clock::{DAY, rfc3339};
 use domain::compose::{self, Author, Words};
 use domain::feed::{MOST, Noted, What};
 use domain::id::{IdKind, new_id};
@@ -127,8 +128,15 @@ async fn a_direct_message_is_told_as_its_routes_show_it() {
     let reaction = json!({ "mid": "m_1", "action": "react", "reaction": "love", "emoji": "❤" });
     let by =
         json!({ "sender": { "id": "900" }, "recipient": { "id": "17" }, "timestamp": NOW + 1, "reaction": reaction });
-    webhook(&world, by).await;
+    webhook(&world, by.clone()).await;
     events.until("message", |message| message["reactions"][0]["emoji"] == "❤").await;
+    // One to a message that nobody has seen changes no message, and until when the shop may write.
+    let (mut unseen, at) = (by, NOW + 60_000);
+    unseen["reaction"]["mid"] = json!("m_unseen");
+    unseen["timestamp"] = json!(at);
+    webhook(&world, unseen).await;
+    let closes = rfc3339(at + DAY);
+    events.until("conversation", |conversation| conversation["windowClosesAt"] == closes).await;
     webhook(
         &world,
         json!({ "sender": { "id": "900" }, "recipient": { "id": "17" }, "timestamp": NOW + 2,
