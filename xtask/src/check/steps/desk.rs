@@ -96,7 +96,7 @@ pub async fn template(journey: &mut Journey) -> anyhow::Result<String> {
     journey.service.message(&team, ASKED, "the template's words", sent).await?;
     let wrong = json!({ "name": "Wrong", "text": "{{contact.nmae}}" });
     journey.service.try_send(&team, Method::POST, "/api/templates", &wrong).await?.refused(422, "invalid_request")?;
-    Ok(format!("{expected}"))
+    Ok(expected.to_owned())
 }
 
 /// For later: one leaves at its time, one that was cancelled does not.
