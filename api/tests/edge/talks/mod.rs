@@ -113,18 +113,19 @@ impl Talks {
         self.settled().await;
     }
 
-    /// Waits until Meta has delivered everything, and everything that is due has been done: what is sent comes back as an
-    /// echo.
+    /// Waits until Meta has delivered everything, and everything that is due has been done. What is done may make Meta tell of
+    /// it, so both are looked at until neither has anything left.
     pub async fn settled(&self) {
-        let quiet = async || {
-            let counters = self.logins.says("/sandbox/counters").await;
-            if counters["webhooksPending"] == 0 { Ok(()) } else { Err(counters.to_string()) }
-        };
         loop {
-            self.logins.until("webhooks to be delivered", &quiet).await;
+            self.logins
+                .until("webhooks to be delivered", || async {
+                    let counters = self.logins.says("/sandbox/counters").await;
+                    if counters["webhooksPending"] == 0 { Ok(()) } else { Err(counters.to_string()) }
+                })
+                .await;
             self.logins.until_idle().await;
-            if quiet().await.is_ok() {
-                break;
+            if self.logins.says("/sandbox/counters").await["webhooksPending"] == 0 {
+                return;
             }
         }
     }
