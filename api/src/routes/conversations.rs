@@ -92,7 +92,7 @@ impl ConversationRoutes {
         &self,
         app: Data<&Arc<App>>,
         shop: Shop,
-        /// Words of the contact's name or of a message, 2 to 100 characters.
+        /// Words of the contact's name or of a message, up to 100 characters.
         q: Query<Option<String>>,
         /// Only those with unread messages.
         unread: Query<Option<bool>>,
@@ -175,9 +175,8 @@ impl ConversationRoutes {
 /// What is looked for, as it is shown nowhere.
 fn words(text: String) -> Result<String, Problem> {
     let text = text.trim().replace('\0', "");
-    // One letter is in nearly every message.
-    if !text.is_empty() && !(2..=100).contains(&text.chars().count()) {
-        return Err(Problem::with(Code::InvalidParameter, "The parameter q has 2 to 100 characters."));
+    if text.chars().count() > 100 {
+        return Err(Problem::with(Code::InvalidParameter, "The parameter q has up to 100 characters."));
     }
     Ok(text)
 }

@@ -89,6 +89,13 @@ impl Meta {
         row["replies"].as_u64().context("the local Meta counts no replies")
     }
 
+    /// How many direct messages to other accounts than this one were followed by more than one of ours.
+    pub async fn answered_twice_but_at(&self, account: &str) -> anyhow::Result<usize> {
+        let counters = self.get("counters?detail=true").await?;
+        let twice = |row: &&Value| row["accountId"] != account && row["replies"].as_u64() > Some(1);
+        Ok(items(&counters["repliesByInbound"]).iter().filter(twice).count())
+    }
+
     /// Every counter.
     pub async fn counters(&self) -> anyhow::Result<Value> {
         self.get("counters").await
