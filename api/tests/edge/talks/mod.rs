@@ -13,6 +13,7 @@ mod leads;
 mod lines;
 mod parts;
 mod reconcile;
+mod reconnect;
 mod replies;
 mod replies_ai;
 mod scheduled;
