@@ -66,13 +66,13 @@ impl Cursors {
 }
 
 /// What is wrong with a `limit` that is not.
-pub const LIMIT_FORM: &str = "The parameter limit is 1 to 100.";
+pub const LIMIT_FORM: &str = "The parameter limit is a number from 1; a page has 100 at most.";
 
-/// The `limit` parameter: 1 to 100, 50 when not given.
+/// The `limit` parameter: from 1, 50 when not given. A page has 100 at most, whoever asks for more reads on with the cursor.
 pub fn limit(given: Option<u64>) -> Result<u64, Problem> {
     match given.unwrap_or(50) {
-        limit @ 1..=100 => Ok(limit),
-        _ => Err(Problem::with(Code::InvalidParameter, LIMIT_FORM)),
+        0 => Err(Problem::with(Code::InvalidParameter, LIMIT_FORM)),
+        limit => Ok(limit.min(100)),
     }
 }
 
@@ -95,6 +95,14 @@ pub fn cut<T>(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_page_has_a_hundred_at_most() {
+        for (given, expected) in [(None, 50), (Some(1), 1), (Some(100), 100), (Some(101), 100), (Some(u64::MAX), 100)] {
+            assert_eq!(limit(given).unwrap(), expected);
+        }
+        assert_eq!(limit(Some(0)).map_err(|problem| problem.code()).unwrap_err(), Code::InvalidParameter);
+    }
 
     #[test]
     fn a_cursor_works_for_its_own_list_and_owner_only() {
@@ -127,7 +135,7 @@ mod tests {
         let position = |n: &i64| (*n, Uuid::nil());
         assert_eq!(cut(vec![1, 2, 3], 2, position, make), (vec![1, 2], Some("2".to_owned())));
         assert_eq!(cut(vec![1, 2], 2, position, make), (vec![1, 2], None));
-        assert!(limit(Some(0)).is_err() && limit(Some(101)).is_err());
+        assert!(limit(Some(0)).is_err());
         assert_eq!(limit(None).unwrap(), 50);
     }
 }

@@ -138,6 +138,7 @@ pub async fn preview(
     text: &str,
 ) -> Result<(String, Vec<String>), ComposeError> {
     let thread = Thread::read(db, organization, conversation).await?.ok_or(ComposeError::NotFound)?;
+    check_text(text)?;
     let text = variables::render(text, &thread.connection, &thread.contact);
     let parts = parts(&thread.connection, &text)?.into_iter().map(str::to_owned).collect();
     Ok((text, parts))
@@ -180,8 +181,7 @@ pub async fn retry(
         .add(message::Column::Status.eq("failed"))
         .add(message::Column::ExternalId.is_null())
         .add(which);
-    let parts =
-        message::Entity::find().filter(which.clone()).order_by_asc(message::Column::Part).all(tx.conn()).await?;
+    let parts = message::Entity::find().filter(which).order_by_asc(message::Column::Part).all(tx.conn()).await?;
     message::Entity::update_many()
         .col_expr(message::Column::Status, Expr::value("queued"))
         .col_expr(message::Column::ErrorClass, Expr::value(None::<String>))
@@ -189,7 +189,8 @@ pub async fn retry(
         .col_expr(message::Column::ErrorMessage, Expr::value(None::<String>))
         .col_expr(message::Column::SendingAt, Expr::value(None::<Millis>))
         .col_expr(message::Column::ByHand, Expr::value(by_hand))
-        .filter(which)
+        // These and no others: a later part that fails at this moment has no job here that would send it.
+        .filter(message::Column::Id.is_in(parts.iter().map(|part| part.id)))
         .exec(tx.conn())
         .await?;
     parts.iter().for_each(|part| tx.note_message(part));

@@ -149,9 +149,16 @@ pub async fn fail(tx: &Tx, message_id: Uuid, trouble: &Trouble) -> Result<(), Db
     leave(tx, message_id, &["queued", "sending"], "failed", Some(trouble)).await
 }
 
-/// Not sent by our own decision; one that is on its way is left alone.
+/// Not sent by our own decision; one that is on its way is left alone. What an operator wanted to send again may have been sent
+/// the first time, and that is as unknown as before.
 pub async fn refuse(tx: &Tx, message_id: Uuid, trouble: &Trouble) -> Result<(), DbErr> {
-    leave(tx, message_id, &["queued"], "failed", Some(trouble)).await
+    let row = message::Entity::find_by_id(message_id).one(tx.conn()).await?;
+    if row.is_none_or(|row| row.sending_at.is_none()) {
+        return leave(tx, message_id, &["queued"], "failed", Some(trouble)).await;
+    }
+    let sentence = format!("It was not sent again: {} {UNKNOWN}", trouble.sentence);
+    let trouble = Trouble { class: "unknown_outcome".to_owned(), code: None, sentence };
+    leave(tx, message_id, &["queued"], "unknown", Some(&trouble)).await
 }
 
 /// Nobody can say whether it was sent: shown as such, and never sent again by itself.
@@ -248,7 +255,7 @@ pub(crate) async fn sent_counted(
     let meta_time = at.or(stood_in.as_ref().map(|row| row.sent_at));
     let sent_at = meta_time.unwrap_or(if known_already { message.sent_at } else { now });
     mark_sent(tx, message_id, mid, sent_at).await?;
-    catch_up(tx, message.clone(), mid, stood_in.as_ref()).await?;
+    catch_up(tx, message.clone(), mid, sent_at, stood_in.as_ref()).await?;
     if message.status.as_deref() != Some("sent") {
         count(tally, &message, 1);
     }

@@ -314,7 +314,7 @@ async fn check_words(
             Ok((Some(text), None))
         }
         Words::Template(id) => {
-            let known = templates::find(tx.conn(), organization, id).await?.is_some();
+            let known = templates::held(tx, organization, id).await?.is_some();
             if known { Ok((None, Some(id))) } else { Err(ComposeError::UnknownTemplate.into()) }
         }
         Words::File { .. } => Err(ComposeError::Empty.into()),

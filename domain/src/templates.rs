@@ -8,9 +8,10 @@ use crate::page::{self, Position};
 use crate::variables;
 use entities::template::{Column, Entity, Model};
 use entities::{connection, scheduled_message};
+use sea_orm::sea_query::LockType;
 use sea_orm::{
-    ActiveModelTrait as _, ColumnTrait, ConnectionTrait, DbErr, EntityTrait, IntoActiveModel as _, PaginatorTrait,
-    QueryFilter, QueryOrder, QuerySelect,
+    ActiveModelTrait as _, ColumnTrait, ConnectionTrait, DbBackend, DbErr, EntityTrait, IntoActiveModel as _,
+    PaginatorTrait, QueryFilter, QueryOrder, QuerySelect,
 };
 use serde_json::json;
 use uuid::Uuid;
@@ -94,6 +95,16 @@ pub async fn find(db: &impl ConnectionTrait, organization: OrganizationId, id: U
     Entity::find_by_id(id).filter(Column::OrganizationId.eq(organization.0)).one(db).await
 }
 
+/// The same, held until the end of the transaction: whoever begins to use it and whoever changes or deletes it come one after
+/// the other.
+pub async fn held(tx: &Tx, organization: OrganizationId, id: Uuid) -> Result<Option<Model>, DbErr> {
+    let mut query = Entity::find_by_id(id).filter(Column::OrganizationId.eq(organization.0));
+    if tx.conn().get_database_backend() != DbBackend::Sqlite {
+        query = query.lock(LockType::NoKeyUpdate);
+    }
+    query.one(tx.conn()).await
+}
+
 /// Those of an organization after a position, the newest first.
 pub async fn list(
     db: &impl ConnectionTrait,
@@ -139,7 +150,7 @@ pub async fn change(
     id: Uuid,
     wanted: &Wanted,
 ) -> Result<Model, TemplateError> {
-    let before = find(tx.conn(), organization, id).await?.ok_or(TemplateError::NotFound)?;
+    let before = held(tx, organization, id).await?.ok_or(TemplateError::NotFound)?;
     let Wanted { name, text, keywords } = wanted.checked()?;
     answers_in_one(tx, organization, &text, &keywords).await?;
     for account in users(tx, organization, id).await? {
@@ -159,7 +170,7 @@ pub async fn change(
 
 /// Deletes one, unless an account answers with it.
 pub async fn delete(tx: &Tx, organization: OrganizationId, id: Uuid) -> Result<(), TemplateError> {
-    find(tx.conn(), organization, id).await?.ok_or(TemplateError::NotFound)?;
+    held(tx, organization, id).await?.ok_or(TemplateError::NotFound)?;
     if let Some(user) = users(tx, organization, id).await?.into_iter().next() {
         return Err(TemplateError::InUse(user.name));
     }

@@ -57,8 +57,8 @@ impl AuditRoutes {
         &self,
         app: Data<&Arc<App>>,
         session: Session,
-        /// 1 to 100.
-        #[oai(name = "limit", validator(minimum(value = "1"), maximum(value = "100")))]
+        /// From 1; a page has 100 at most.
+        #[oai(name = "limit", validator(minimum(value = "1")))]
         page: Query<Option<u64>>,
         cursor: Query<Option<String>>,
     ) -> Result<Json<AuditList>, Problem> {
@@ -74,8 +74,8 @@ impl AuditRoutes {
         &self,
         app: Data<&Arc<App>>,
         operator: Operator,
-        /// 1 to 100.
-        #[oai(name = "limit", validator(minimum(value = "1"), maximum(value = "100")))]
+        /// From 1; a page has 100 at most.
+        #[oai(name = "limit", validator(minimum(value = "1")))]
         page: Query<Option<u64>>,
         cursor: Query<Option<String>>,
     ) -> Result<Json<AuditList>, Problem> {

@@ -102,8 +102,8 @@ impl ConversationRoutes {
         platform: Query<Option<ShownPlatform>>,
         /// Only those that are leads, or only those that are none.
         lead: Query<Option<bool>>,
-        /// 1 to 100.
-        #[oai(name = "limit", validator(minimum(value = "1"), maximum(value = "100")))]
+        /// From 1; a page has 100 at most.
+        #[oai(name = "limit", validator(minimum(value = "1")))]
         page: Query<Option<u64>>,
         cursor: Query<Option<String>>,
     ) -> Result<Json<ConversationList>, Problem> {
@@ -142,8 +142,8 @@ impl ConversationRoutes {
         app: Data<&Arc<App>>,
         shop: Shop,
         id: Path<String>,
-        /// 1 to 100.
-        #[oai(name = "limit", validator(minimum(value = "1"), maximum(value = "100")))]
+        /// From 1; a page has 100 at most.
+        #[oai(name = "limit", validator(minimum(value = "1")))]
         page: Query<Option<u64>>,
         cursor: Query<Option<String>>,
     ) -> Result<Json<MessageList>, Problem> {

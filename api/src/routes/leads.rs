@@ -5,18 +5,21 @@ use super::sending::author;
 use super::{Tag, conversations};
 use crate::app::App;
 use crate::auth::Shop;
-use crate::cursor::{cut, limit};
+use crate::cursor::{Position, cut, limit};
 use crate::problem::{Code, Problem};
 use domain::api_keys::Scope;
 use domain::clock::rfc3339;
-use domain::id::IdKind;
+use domain::id::{IdKind, OrganizationId};
 use domain::leads::{self, Details, Shown};
+use futures::stream::{self, Stream};
+use poem::Body;
 use poem::web::Data;
 use poem_openapi::param::{Path, Query};
 use poem_openapi::payload::{Binary, Json};
 use poem_openapi::types::Any;
 use poem_openapi::{ApiResponse, Enum, Object, OpenApi};
 use serde_json::Value;
+use std::io;
 use std::sync::Arc;
 use uuid::Uuid;
 
@@ -121,7 +124,7 @@ enum Gone {
 enum Table {
     /// Every lead, one a line, with a first line of names.
     #[oai(status = 200, content_type = "text/csv; charset=utf-8")]
-    Csv(Binary<Vec<u8>>, #[oai(header = "Content-Disposition")] String),
+    Csv(Binary<Body>, #[oai(header = "Content-Disposition")] String),
 }
 
 #[OpenApi(prefix_path = "/api/leads", tag = "Tag::Inbox")]
@@ -133,8 +136,8 @@ impl LeadRoutes {
         app: Data<&Arc<App>>,
         shop: Shop,
         stage: Query<Option<LeadStage>>,
-        /// 1 to 100.
-        #[oai(name = "limit", validator(minimum(value = "1"), maximum(value = "100")))]
+        /// From 1; a page has 100 at most.
+        #[oai(name = "limit", validator(minimum(value = "1")))]
         page: Query<Option<u64>>,
         cursor: Query<Option<String>>,
     ) -> Result<Json<LeadList>, Problem> {
@@ -153,36 +156,9 @@ impl LeadRoutes {
     #[oai(path = "/export", method = "get", operation_id = "exportLeads")]
     async fn export(&self, app: Data<&Arc<App>>, shop: Shop) -> Result<Table, Problem> {
         shop.require(Scope::InboxRead)?;
-        let mut table = csv::Writer::from_writer(Vec::new());
-        let names = [
-            "id",
-            "name",
-            "email",
-            "phone",
-            "stage",
-            "note",
-            "conversationId",
-            "connectionId",
-            "firstSource",
-            "firstRef",
-            "firstAdId",
-            "lastSource",
-            "lastRef",
-            "lastAdId",
-            "createdAt",
-        ];
-        table.write_record(names).map_err(|error| Problem::internal(&error))?;
-        let mut before = None;
-        loop {
-            let rows = leads::list(app.ctx.db.read(), shop.organization(), None, before, CHUNK).await?;
-            let Some((last, _)) = rows.last() else { break };
-            before = Some((last.created_at, last.id));
-            for row in rows {
-                table.write_record(line(shown(row))).map_err(|error| Problem::internal(&error))?;
-            }
-        }
-        let bytes = table.into_inner().map_err(|error| Problem::internal(&error.error()))?;
-        Ok(Table::Csv(Binary(bytes), "attachment; filename=\"leads.csv\"".to_owned()))
+        let table = table(Arc::clone(&app), shop.organization());
+        let body = Body::from_bytes_stream(table);
+        Ok(Table::Csv(Binary(body), "attachment; filename=\"leads.csv\"".to_owned()))
     }
 
     /// One lead. A key needs the scope `inbox:read`.
@@ -256,6 +232,47 @@ fn shown((row, conversation): Shown) -> Lead {
         created_at: rfc3339(row.created_at),
         updated_at: rfc3339(row.updated_at),
     }
+}
+
+/// The names of the table's columns.
+const COLUMNS: [&str; 15] = [
+    "id",
+    "name",
+    "email",
+    "phone",
+    "stage",
+    "note",
+    "conversationId",
+    "connectionId",
+    "firstSource",
+    "firstRef",
+    "firstAdId",
+    "lastSource",
+    "lastRef",
+    "lastAdId",
+    "createdAt",
+];
+
+/// The table in pieces: however long it is, little of it is in memory at once.
+fn table(app: Arc<App>, organization: OrganizationId) -> impl Stream<Item = io::Result<Vec<u8>>> {
+    stream::try_unfold(Some(None), move |next: Option<Option<Position>>| {
+        let app = Arc::clone(&app);
+        async move {
+            let Some(before) = next else { return Ok(None) };
+            let rows = leads::list(app.ctx.db.read(), organization, None, before, CHUNK).await;
+            let rows = rows.map_err(io::Error::other)?;
+            let mut table = csv::Writer::from_writer(Vec::new());
+            if before.is_none() {
+                table.write_record(COLUMNS)?;
+            }
+            let next = rows.last().map(|(last, _)| Some((last.created_at, last.id)));
+            for row in rows {
+                table.write_record(line(shown(row)))?;
+            }
+            let bytes = table.into_inner().map_err(|error| io::Error::other(error.to_string()))?;
+            Ok(Some((bytes, next)))
+        }
+    })
 }
 
 /// A line of the table.

@@ -49,8 +49,8 @@ impl NotificationRoutes {
         &self,
         app: Data<&Arc<App>>,
         session: Session,
-        /// 1 to 100.
-        #[oai(name = "limit", validator(minimum(value = "1"), maximum(value = "100")))]
+        /// From 1; a page has 100 at most.
+        #[oai(name = "limit", validator(minimum(value = "1")))]
         page: Query<Option<u64>>,
         cursor: Query<Option<String>>,
     ) -> Result<Json<NotificationList>, Problem> {

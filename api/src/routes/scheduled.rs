@@ -139,8 +139,8 @@ impl ScheduledRoutes {
         #[oai(name = "conversationId")]
         conversation: Query<Option<String>>,
         status: Query<Option<ScheduledStatus>>,
-        /// 1 to 100.
-        #[oai(name = "limit", validator(minimum(value = "1"), maximum(value = "100")))]
+        /// From 1; a page has 100 at most.
+        #[oai(name = "limit", validator(minimum(value = "1")))]
         page: Query<Option<u64>>,
         cursor: Query<Option<String>>,
     ) -> Result<Json<ScheduledMessageList>, Problem> {

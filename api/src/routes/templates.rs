@@ -108,8 +108,8 @@ impl TemplateRoutes {
         &self,
         app: Data<&Arc<App>>,
         shop: Shop,
-        /// 1 to 100.
-        #[oai(name = "limit", validator(minimum(value = "1"), maximum(value = "100")))]
+        /// From 1; a page has 100 at most.
+        #[oai(name = "limit", validator(minimum(value = "1")))]
         page: Query<Option<u64>>,
         cursor: Query<Option<String>>,
     ) -> Result<Json<TemplateList>, Problem> {
@@ -154,7 +154,7 @@ impl TemplateRoutes {
         shop.require(Scope::InboxWrite)?;
         let (id, organization) = (parse(&id)?, shop.organization());
         let tx = app.ctx.db.begin().await?;
-        let before = templates::find(tx.conn(), organization, id).await?.ok_or(Problem::new(Code::NotFound))?;
+        let before = templates::held(&tx, organization, id).await?.ok_or(Problem::new(Code::NotFound))?;
         let wanted = Wanted {
             keywords: body.0.keywords.unwrap_or_else(|| templates::keywords(&before)),
             name: body.0.name.unwrap_or(before.name),

@@ -131,7 +131,7 @@ pub async fn set_auto_reply(
             after.auto_reply_template_id = None;
         }
         (None, Some(template)) => {
-            let found = templates::find(tx.conn(), organization, template).await?;
+            let found = templates::held(tx, organization, template).await?;
             checked_text(&before, found.ok_or(AutoReplyError::UnknownTemplate)?.text)?;
             after.auto_reply_text = None;
             after.auto_reply_template_id = Some(template);

@@ -7,11 +7,11 @@ use crate::clock::{Millis, SECOND};
 use crate::context::Context;
 use crate::db::Tx;
 use crate::feed::What;
-use entities::{connection, message};
+use entities::{connection, contact, conversation, message};
 use meta::webhook::{Attachment, Event, EventBody, Message};
 use meta::{ConversationMessage, ListedConversation};
 use sea_orm::sea_query::Expr;
-use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QuerySelect};
+use sea_orm::{ColumnTrait, Condition, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QuerySelect, QueryTrait as _};
 use serde_json::Value;
 use std::collections::{BTreeSet, HashSet};
 use uuid::Uuid;
@@ -83,13 +83,26 @@ async fn known_mids(
     listed: &[ListedConversation],
 ) -> Result<HashSet<String>, DbErr> {
     use message::Column;
+    let people: BTreeSet<&str> = listed.iter().filter_map(|one| person_of(connection, one)).collect();
+    let contacts = contact::Entity::find()
+        .select_only()
+        .column(contact::Column::Id)
+        .filter(contact::Column::ConnectionId.eq(connection.id))
+        .filter(contact::Column::ExternalId.is_in(people));
+    let conversations: Vec<Uuid> = conversation::Entity::find()
+        .select_only()
+        .column(conversation::Column::Id)
+        .filter(conversation::Column::ContactId.in_subquery(contacts.into_query()))
+        .into_tuple()
+        .all(db)
+        .await?;
     let mids: Vec<&str> = listed.iter().flat_map(|one| &one.messages).map(|one| one.mid.as_str()).collect();
     let mut known = HashSet::with_capacity(mids.len());
     for some in mids.chunks(500) {
         let rows: Vec<String> = message::Entity::find()
             .select_only()
             .column(Column::ExternalId)
-            .filter(Column::ConnectionId.eq(connection.id))
+            .filter(Column::ConversationId.is_in(conversations.iter().copied()))
             .filter(Column::ExternalId.is_in(some.iter().copied()))
             .into_tuple()
             .all(db)
@@ -122,11 +135,13 @@ pub(super) async fn complete(tx: &Tx, id: Uuid, told: &message::Model) -> Result
     Ok(done.rows_affected == 1 && !attachments::named(told).is_empty())
 }
 
-/// An account's conversations have been read back until now.
-pub async fn done(tx: &Tx, connection: Uuid, now: Millis) -> Result<(), DbErr> {
+/// An account's conversations have been read back until `at`, if not further.
+pub async fn done(tx: &Tx, connection: Uuid, at: Millis) -> Result<(), DbErr> {
+    let until = connection::Column::ReconciledAt;
     connection::Entity::update_many()
-        .col_expr(connection::Column::ReconciledAt, Expr::value(Some(now)))
+        .col_expr(until, Expr::value(Some(at)))
         .filter(connection::Column::Id.eq(connection))
+        .filter(Condition::any().add(until.is_null()).add(until.lt(at)))
         .exec(tx.conn())
         .await?;
     Ok(())

@@ -1,15 +1,15 @@
 //! Events that change what is there: reactions, edits, unsends, deliveries and reads. One that speaks of a message we have
 //! not seen leaves a mark, and the message respects it when it comes.
 
-use super::attachments;
-use super::store::{CHUNK, SKEW};
+use super::receipts::{Moment, Receipt};
+use super::store::CHUNK;
+use super::{attachments, receipts};
 use crate::clock::Millis;
 use crate::db::Tx;
-use crate::feed::What;
 use entities::{conversation, message, message_mark};
 use meta::webhook::{Event, EventBody, ReactionAction};
 use sea_orm::sea_query::{Expr, OnConflict};
-use sea_orm::{ActiveValue::Set, ColumnTrait, Condition, ConnectionTrait, DbErr, EntityTrait, QueryFilter};
+use sea_orm::{ActiveValue::Set, ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter};
 use serde_json::{Value, json};
 use std::collections::{BTreeSet, HashMap};
 use uuid::Uuid;
@@ -22,15 +22,15 @@ pub async fn apply(
     at: Millis,
     received_at: Millis,
 ) -> Result<Option<Uuid>, DbErr> {
-    let until = |watermark: &Option<Millis>| watermark.unwrap_or(at).min(received_at + SKEW);
+    let moment = |watermark: &Option<Millis>| Moment { watermark: *watermark, at, received_at };
     let mark = match &event.body {
-        EventBody::Read { watermark_ms, .. } => {
-            // Instagram names one message; reading it means having read what came before.
-            watermark(tx, conversation, conversation::Column::ContactReadAt, until(watermark_ms)).await?;
+        EventBody::Read { mid, watermark_ms } => {
+            let moment = moment(watermark_ms);
+            receipts::apply(tx, conversation, Receipt::Read, mid.as_slice(), moment).await?;
             return Ok(None);
         }
-        EventBody::Delivered { watermark_ms, .. } => {
-            watermark(tx, conversation, conversation::Column::ContactDeliveredAt, until(watermark_ms)).await?;
+        EventBody::Delivered { mids, watermark_ms } => {
+            receipts::apply(tx, conversation, Receipt::Delivered, mids, moment(watermark_ms)).await?;
             return Ok(None);
         }
         EventBody::Deleted { mid } => (mid, Mark::Deleted { at }),
@@ -52,9 +52,22 @@ pub async fn apply(
 /// What was said of a message.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Mark {
-    Deleted { at: Millis },
-    Edit { at: Millis, number: i32, text: Option<String> },
-    Reaction { at: Millis, by: String, reaction: Option<String>, emoji: Option<String> },
+    Deleted {
+        at: Millis,
+    },
+    Edit {
+        at: Millis,
+        number: i32,
+        text: Option<String>,
+    },
+    Reaction {
+        at: Millis,
+        by: String,
+        reaction: Option<String>,
+        emoji: Option<String>,
+    },
+    /// Changes the conversation, once the message is known to be ours.
+    Receipt(Receipt),
 }
 
 impl Mark {
@@ -63,6 +76,7 @@ impl Mark {
             Self::Deleted { .. } => "deleted".to_owned(),
             Self::Edit { .. } => "edit".to_owned(),
             Self::Reaction { by, .. } => format!("reaction:{by}"),
+            Self::Receipt(receipt) => receipt.as_str().to_owned(),
         }
     }
 
@@ -73,12 +87,13 @@ impl Mark {
             Self::Deleted { at } => -at,
             Self::Edit { number, .. } => i64::from(*number),
             Self::Reaction { at, .. } => *at,
+            Self::Receipt(_) => 0,
         }
     }
 
     fn value(&self) -> String {
         match self {
-            Self::Deleted { .. } => "{}".to_owned(),
+            Self::Deleted { .. } | Self::Receipt(_) => "{}".to_owned(),
             Self::Edit { at, text, .. } => json!({ "at": at, "text": text }).to_string(),
             Self::Reaction { by, reaction, emoji, .. } => reaction_value(by, reaction.as_deref(), emoji.as_deref()),
         }
@@ -88,6 +103,9 @@ impl Mark {
     pub(super) fn read(row: &message_mark::Model) -> Option<Self> {
         let value: Value = row.value.as_deref().and_then(|v| serde_json::from_str(v).ok()).unwrap_or_default();
         let text = |key: &str| value.get(key).and_then(Value::as_str).map(str::to_owned);
+        if let Some(receipt) = Receipt::ALL.into_iter().find(|receipt| receipt.as_str() == row.mark) {
+            return Some(Self::Receipt(receipt));
+        }
         Some(match row.mark.as_str() {
             "deleted" => Self::Deleted { at: -row.rank },
             "edit" => {
@@ -100,6 +118,7 @@ impl Mark {
     /// Changes the row; the order in which marks are applied does not matter.
     pub(super) fn change(&self, row: &mut message::Model) {
         match self {
+            Self::Receipt(_) => {}
             Self::Deleted { at } => {
                 row.kind = "deleted".to_owned();
                 row.text = None;
@@ -108,7 +127,8 @@ impl Mark {
                 row.deleted_at = Some(row.deleted_at.map_or(*at, |earlier| earlier.min(*at)));
             }
             Self::Edit { at, number, text } => {
-                if *number > row.edits {
+                // Where Meta does not number them, the later one stands.
+                if (*number, Some(*at)) > (row.edits, row.edited_at) {
                     row.edits = *number;
                     row.edited_at = Some(*at);
                     if row.deleted_at.is_none() && text.is_some() {
@@ -140,7 +160,7 @@ impl Mark {
 
 /// Changes new messages as was said of them before they came.
 pub(super) async fn respect(
-    db: &impl ConnectionTrait,
+    tx: &Tx,
     waiting: &mut [(usize, message::Model, bool)],
     conversations: &BTreeSet<Uuid>,
 ) -> Result<(), DbErr> {
@@ -153,7 +173,7 @@ pub(super) async fn respect(
             let rows = message_mark::Entity::find()
                 .filter(message_mark::Column::ConversationId.is_in(some.iter().copied()))
                 .filter(message_mark::Column::ExternalId.is_in(mids.iter().copied()))
-                .all(db)
+                .all(tx.conn())
                 .await?;
             for row in rows {
                 if let Some(mark) = Mark::read(&row) {
@@ -167,7 +187,11 @@ pub(super) async fn respect(
     }
     for (_, row, _) in waiting {
         let key = (row.conversation_id, row.external_id.clone().unwrap_or_default());
-        marks.get(&key).into_iter().flatten().for_each(|mark| mark.change(row));
+        let Some(marks) = marks.get(&key) else { continue };
+        marks.iter().for_each(|mark| mark.change(row));
+        if row.direction == "outbound" {
+            receipts::keep(tx, row.conversation_id, marks, None, row.sent_at).await?;
+        }
     }
     Ok(())
 }
@@ -221,12 +245,13 @@ async fn write_changed(tx: &Tx, row: message::Model) -> Result<(), DbErr> {
     Ok(())
 }
 
-/// One of our messages has just learnt its id: what was said of that id before, as marks or of a row that stood for the
-/// same message, is said of it.
+/// One of our messages, as it was, has just learnt its id or Meta's time, `sent_at`: what was said of that id before, as marks
+/// or of a row that stood for the same message, is said of it.
 pub async fn catch_up(
     tx: &Tx,
     mut ours: message::Model,
     mid: &str,
+    sent_at: Millis,
     stood_in: Option<&message::Model>,
 ) -> Result<(), DbErr> {
     let marks = message_mark::Entity::find()
@@ -234,6 +259,11 @@ pub async fn catch_up(
         .filter(message_mark::Column::ExternalId.eq(mid))
         .all(tx.conn())
         .await?;
+    let marks: Vec<Mark> = marks.iter().filter_map(Mark::read).collect();
+    let was_at = (ours.status.as_deref() == Some("sent")).then_some(ours.sent_at);
+    if was_at.is_some() || !marks.is_empty() {
+        receipts::keep(tx, ours.conversation_id, &marks, was_at, sent_at).await?;
+    }
     if marks.is_empty() && stood_in.is_none() {
         return Ok(());
     }
@@ -247,11 +277,11 @@ pub async fn catch_up(
             Mark::Deleted { at }.change(&mut ours);
         }
     }
-    marks.iter().filter_map(Mark::read).for_each(|mark| mark.change(&mut ours));
+    marks.iter().for_each(|mark| mark.change(&mut ours));
     write_changed(tx, ours).await
 }
 
-async fn leave_mark(
+pub(super) async fn leave_mark(
     db: &impl ConnectionTrait,
     conversation_id: Uuid,
     mid: &str,
@@ -277,29 +307,5 @@ async fn leave_mark(
     .action_and_where(Expr::cust(stands))
     .to_owned();
     message_mark::Entity::insert(row).on_conflict(conflict).exec_without_returning(db).await?;
-    Ok(())
-}
-
-async fn watermark(
-    tx: &Tx,
-    conversation: &conversation::Model,
-    column: conversation::Column,
-    at: Millis,
-) -> Result<(), DbErr> {
-    let moved = conversation::Entity::update_many()
-        .col_expr(column, Expr::value(Some(at)))
-        .filter(conversation::Column::Id.eq(conversation.id))
-        .filter(Condition::any().add(column.is_null()).add(column.lt(at)))
-        .exec(tx.conn())
-        .await?;
-    if moved.rows_affected == 1 {
-        // As it was read: somebody may have moved it since, and what is told then is told twice.
-        let since = match column {
-            conversation::Column::ContactReadAt => conversation.contact_read_at,
-            _ => conversation.contact_delivered_at,
-        };
-        let what = What::Receipts { conversation: conversation.id, since: since.unwrap_or(Millis::MIN) };
-        tx.note(conversation.organization_id, what);
-    }
     Ok(())
 }

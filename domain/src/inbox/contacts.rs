@@ -1,6 +1,6 @@
 //! Who contacts are, as far as Meta tells: asked once a person has written, again when it is old, and never needed.
 
-use crate::clock::{DAY, Millis};
+use crate::clock::{DAY, HOUR, Millis};
 use crate::db::Tx;
 use crate::feed::What;
 use entities::contact::{Column, Entity, Model};
@@ -12,7 +12,7 @@ use uuid::Uuid;
 /// Pictures expire within days, and people rename themselves.
 const KNOWN_FOR: Millis = 3 * DAY;
 /// Meta may have had a reason that passes.
-const REFUSED_FOR: Millis = DAY;
+const REFUSED_FOR: Millis = HOUR;
 const NAME: usize = 200;
 
 /// What Meta told.
@@ -26,6 +26,17 @@ pub struct Found {
     pub picture_url: Option<String>,
 }
 
+/// What Meta answered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// This is who it is.
+    Known(Found),
+    /// It does not tell.
+    Refused,
+    /// It tells once the person has written: their next message asks again.
+    NotYet,
+}
+
 /// Whether it is time to ask who this is.
 pub(super) fn is_stale(contact: &Model, now: Millis) -> bool {
     let lasts = if contact.profile_state.as_deref() == Some("known") { KNOWN_FOR } else { REFUSED_FOR };
@@ -33,13 +44,13 @@ pub(super) fn is_stale(contact: &Model, now: Millis) -> bool {
 }
 
 /// Writes down what Meta told of a contact, or that it told nothing: then what was known before stays.
-pub async fn profile(tx: &Tx, id: Uuid, found: Option<Found>, now: Millis) -> Result<(), DbErr> {
+pub async fn profile(tx: &Tx, id: Uuid, answer: Answer, now: Millis) -> Result<(), DbErr> {
     note(tx, id).await?;
-    let state = if found.is_some() { "known" } else { "refused" };
+    let state = if matches!(answer, Answer::Known(_)) { "known" } else { "refused" };
     let mut update = Entity::update_many()
         .col_expr(Column::ProfileState, Expr::value(Some(state)))
-        .col_expr(Column::ProfileAt, Expr::value(Some(now)));
-    if let Some(Found { name, username, picture_url }) = found {
+        .col_expr(Column::ProfileAt, Expr::value((answer != Answer::NotYet).then_some(now)));
+    if let Answer::Known(Found { name, username, picture_url }) = answer {
         update = update
             .col_expr(Column::Name, Expr::value(name.map(|name| clean(&name))))
             .col_expr(Column::Username, Expr::value(username.map(|name| clean(&name))))

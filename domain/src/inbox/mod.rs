@@ -8,6 +8,7 @@ pub mod contacts;
 mod echo;
 pub(crate) mod lock;
 mod people;
+mod receipts;
 mod rows;
 mod search;
 pub mod store;

@@ -56,7 +56,7 @@ pub fn message_row(routed: &Routed<'_>, conversation_id: Uuid) -> Option<message
         EventBody::Message(message) => {
             let mid = message.mid.clone().unwrap_or_else(|| substitute_mid(event));
             let row = base(mid, message.kind().as_str());
-            Some(fill(row, message))
+            Some(fill(row, message, routed.is_echo()))
         }
         EventBody::Postback { mid, title, payload, referral } => {
             let mid = mid.clone().unwrap_or_else(|| substitute_mid(event));
@@ -77,7 +77,7 @@ pub fn message_row(routed: &Routed<'_>, conversation_id: Uuid) -> Option<message
     }
 }
 
-fn fill(row: message::Model, message: &Message) -> message::Model {
+fn fill(row: message::Model, message: &Message, outbound: bool) -> message::Model {
     let mut extra = Map::new();
     if let Some(payload) = &message.quick_reply_payload {
         extra.insert("quickReplyPayload".to_owned(), json!(bounded(payload, TEXT_CHARACTERS)));
@@ -89,7 +89,7 @@ fn fill(row: message::Model, message: &Message) -> message::Model {
     if let Some(referral) = &message.referral {
         extra.insert("referral".to_owned(), lead_source(referral));
     }
-    if let Some(app_id) = message.app_id.as_ref().filter(|_| message.is_echo) {
+    if let Some(app_id) = message.app_id.as_ref().filter(|_| outbound) {
         extra.insert("appId".to_owned(), json!(app_id));
     }
     let attachments: Vec<Value> = message
@@ -105,7 +105,6 @@ fn fill(row: message::Model, message: &Message) -> message::Model {
             })
         })
         .collect();
-    let outbound = message.is_echo;
     message::Model {
         direction: if outbound { "outbound" } else { "inbound" }.to_owned(),
         origin: if outbound { "external" } else { "contact" }.to_owned(),
@@ -133,6 +132,8 @@ pub fn lead_source(referral: &Referral) -> Value {
         "adId": referral.ad_id,
         "adTitle": referral.ad_title,
         "productId": referral.product_id,
+        "postId": referral.post_id,
+        "refererUri": referral.referer_uri.as_deref().map(|uri| bounded(uri, URL_CHARACTERS)),
     })
 }
 

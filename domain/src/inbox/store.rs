@@ -38,6 +38,13 @@ impl Routed<'_> {
     pub(super) fn at(&self) -> Millis {
         self.event.timestamp_ms.unwrap_or(self.received_at).min(self.received_at + SKEW)
     }
+
+    /// Whether it is a message of the account itself. Meta says so, and where it does not, the sender tells: a shop's own words
+    /// must never be taken for a customer's and be answered.
+    pub(super) fn is_echo(&self) -> bool {
+        let EventBody::Message(message) = &self.event.body else { return false };
+        message.is_echo || self.event.sender.as_deref() == Some(&self.connection.external_id)
+    }
 }
 
 /// What became of an event.
@@ -238,7 +245,7 @@ impl NewRows {
         let conversations: BTreeSet<Uuid> = waiting.iter().map(|(_, row, _)| row.conversation_id).collect();
         // Also of a message that was unsent before it came: where somebody came from stays true.
         let sources: Vec<_> = waiting.iter().map(|(_, row, _)| referral_of(row)).collect();
-        changes::respect(db, &mut waiting, &conversations).await?;
+        changes::respect(tx, &mut waiting, &conversations).await?;
         let mut inserted = HashSet::new();
         for chunk in waiting.chunks(CHUNK) {
             let models: Vec<_> = chunk.iter().map(|(_, row, _)| row.clone().into_active_model()).collect();
@@ -331,11 +338,11 @@ fn plan(routed: &Routed<'_>) -> Plan {
     let person = || person_of(routed).map(|external_id| (routed.connection.id, external_id));
     match &event.body {
         EventBody::Message(message) if message.is_self => ignored("the account wrote to itself"),
-        EventBody::Message(message) => match person() {
+        EventBody::Message(_) => match person() {
             None => ignored("no sender"),
             // An account that writes to its own id would otherwise become its own customer.
             Some((_, person)) if person == routed.connection.external_id => ignored("the account wrote to itself"),
-            Some(person) if message.is_echo => Plan::Echo(person),
+            Some(person) if routed.is_echo() => Plan::Echo(person),
             Some(person) => Plan::Message(person),
         },
         EventBody::Postback { .. } => person().map_or_else(|| ignored("no sender"), Plan::Message),
@@ -376,10 +383,7 @@ fn opens_window(routed: &Routed<'_>) -> bool {
 /// The customer of an event: the sender, or the recipient of what the account did itself.
 fn person_of(routed: &Routed<'_>) -> Option<String> {
     let event = routed.event;
-    let by_account = match &event.body {
-        EventBody::Message(message) if message.is_echo => true,
-        _ => event.sender.as_deref() == Some(&routed.connection.external_id),
-    };
+    let by_account = routed.is_echo() || event.sender.as_deref() == Some(&routed.connection.external_id);
     let person = if by_account { &event.recipient } else { &event.sender };
     person.clone().filter(|id| !id.is_empty())
 }

@@ -3,13 +3,13 @@
 
 use super::Case;
 use crate::clock::{DAY, HOUR, MINUTE, Millis};
+use crate::outbound::Outgoing;
 use entities::{connection, message};
 use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect};
 use uuid::Uuid;
 
-/// Automatic replies in one conversation within [`SHORT`] and within [`LONG`]: two bots talking to each other fall silent.
-const SHORT: (Millis, u64) = (10 * MINUTE, 5);
-const LONG: (Millis, u64) = (DAY, 20);
+/// Automatic replies in one conversation within a day: two bots talking to each other fall silent.
+const A_DAY: u64 = 20;
 /// Messages with the same words within [`HOUR`], of which the last is not answered any more.
 const SAME: usize = 4;
 /// Messages that are looked at for it.
@@ -27,19 +27,37 @@ pub(super) async fn guarded(
         return Ok(Some("sender_is_a_connected_account"));
     }
     let conversation = case.conversation.id;
-    let pause = i64::from(case.connection.auto_reply_pause.unwrap_or(PAUSE_MINUTES)) * MINUTE;
-    if pause > 0 && person_answered(db, conversation, now - pause).await? {
+    let pause = pause(&case.connection);
+    // However late this is decided: what a person has answered since is answered.
+    if pause > 0 && person_answered(db, conversation, (now - pause).min(case.inbound.sent_at)).await? {
         return Ok(Some("person_answered"));
     }
-    for (span, most) in [SHORT, LONG] {
-        if recent_replies(db, conversation, now - span).await? >= most {
-            return Ok(Some("too_many_replies"));
-        }
+    if recent_replies(db, conversation, now - DAY).await? >= A_DAY {
+        return Ok(Some("too_many_replies"));
     }
     if repeats_itself(db, case, now).await? {
         return Ok(Some("same_text_again"));
     }
     Ok(None)
+}
+
+/// Why a reply that was written before does not leave any more: it has waited, and the world went on.
+pub async fn withdrawn(db: &impl ConnectionTrait, outgoing: &Outgoing) -> Result<Option<&'static str>, DbErr> {
+    let Outgoing { message, connection, .. } = outgoing;
+    if message.origin != "auto" {
+        return Ok(None);
+    }
+    if connection.auto_reply_mode == "off" {
+        return Ok(Some("auto_reply_off"));
+    }
+    let Some(answered) = message.answers_id.filter(|_| pause(connection) > 0) else { return Ok(None) };
+    let Some(inbound) = message::Entity::find_by_id(answered).one(db).await? else { return Ok(None) };
+    let person = person_answered(db, message.conversation_id, inbound.sent_at).await?;
+    Ok(person.then_some("person_answered"))
+}
+
+fn pause(connection: &connection::Model) -> Millis {
+    i64::from(connection.auto_reply_pause.unwrap_or(PAUSE_MINUTES)) * MINUTE
 }
 
 /// Our own accounts are not customers: a reply to one could be answered by a reply.

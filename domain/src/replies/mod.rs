@@ -5,11 +5,11 @@ mod guards;
 mod prompt;
 mod words;
 
-pub use guards::PAUSE_MINUTES;
+pub use guards::{PAUSE_MINUTES, withdrawn};
 pub(crate) use prompt::INSTRUCTIONS;
 pub use prompt::Question;
 
-use crate::clock::Millis;
+use crate::clock::{Millis, SECOND};
 use crate::compose::draft;
 use crate::context::Context;
 use crate::db::Tx;
@@ -33,7 +33,12 @@ pub enum Decision {
     Skip(&'static str),
     /// The model must be asked first; nothing was written.
     Ask(Box<Question>),
+    /// Meta is about to tell who the contact is; nothing was written.
+    Introduce,
 }
+
+/// How long a reply that calls a new contact by name waits for it.
+const INTRODUCED_WITHIN: Millis = 10 * SECOND;
 
 /// Where the words of a reply came from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -98,6 +103,9 @@ pub async fn decide(tx: &Tx, ctx: &Context, message_id: Uuid, asked: Option<Aske
             (None, None) => return Ok(Decision::Skip("no_text")),
         },
     };
+    if matches!(source, Source::Template | Source::Keyword) && case.awaits_name(&text, now) {
+        return Ok(Decision::Introduce);
+    }
     let text = match source {
         Source::Ai => text,
         _ => variables::render(&text, &case.connection, &case.contact),
@@ -174,6 +182,13 @@ impl Case {
         let template = self.connection.auto_reply_template_id.and_then(by_id);
         let text = template.map(|template| &template.text).or(self.connection.auto_reply_text.as_ref());
         text.filter(|text| !text.trim().is_empty()).map(|text| (text.clone(), template.map(|template| template.id)))
+    }
+
+    /// Whether the words name a contact of whom Meta is being asked just now.
+    fn awaits_name(&self, words: &str, now: Millis) -> bool {
+        self.contact.profile_state.is_none()
+            && now - self.inbound.created_at < INTRODUCED_WITHIN
+            && variables::names_contact(words)
     }
 
     fn by_keyword(&self) -> Option<&template::Model> {

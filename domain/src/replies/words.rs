@@ -36,7 +36,12 @@ fn checked(said: &str, named: &[&str], limit: TextLimit) -> Result<String, &'sta
         matches!(c, '。' | '！' | '？')
             || (matches!(c, '.' | '!' | '?') && rest.chars().next().is_none_or(char::is_whitespace))
     });
-    ends.next_back().map(|(at, c)| fits[..at + c.len_utf8()].to_owned()).ok_or("ai_said_too_much")
+    if let Some((at, c)) = ends.next_back() {
+        return Ok(fits[..at + c.len_utf8()].to_owned());
+    }
+    // A list, or a language without full stops: to the last line or word.
+    let parts = limit.split(text).ok_or("ai_said_too_much")?;
+    parts.first().map(|part| (*part).to_owned()).ok_or("ai_said_too_much")
 }
 
 /// A link or an e-mail address, as far as it matters where it leads.
@@ -64,7 +69,11 @@ impl Named {
             (Self::Mail(one), Self::Mail(other)) => one == other,
             (Self::Place { host, path }, Self::Place { host: named, path: below }) => {
                 let rest = path.strip_prefix(below.as_str());
+                // Steps upwards lead elsewhere than they begin.
+                let climbs =
+                    path.to_lowercase().replace("%2e", ".").split(['/', '\\', '?', '#']).any(|step| step == "..");
                 host == named
+                    && !climbs
                     && (path.is_empty()
                         || rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['/', '?', '#'])))
             }
@@ -137,6 +146,9 @@ mod tests {
             ("Look at blue.test/sizes/large", Ok("Look at blue.test/sizes/large")),
             ("Look at blue.test/sizesx", Err("ai_named_a_link")),
             ("Look at blue.test/other", Err("ai_named_a_link")),
+            ("Look at blue.test/sizes/../other", Err("ai_named_a_link")),
+            ("Look at blue.test/sizes/%2E%2e/other", Err("ai_named_a_link")),
+            ("Look at blue.test/sizes/..?a", Err("ai_named_a_link")),
             ("https://злой.рф/pay", Err("ai_named_a_link")),
             ("злой.рф", Err("ai_named_a_link")),
             ("https://2130706433/x", Err("ai_named_a_link")),
@@ -147,7 +159,10 @@ mod tests {
             ("Red\u{1b}[31m", Ok("Red[31m")),
             ("One is here. Another sentence that is much too long to be sent whole", Ok("One is here.")),
             ("It is here for you. And it costs no more than all of 19.99 euros", Ok("It is here for you.")),
-            ("Sixty bytes of words without any end of a sentence are no answer", Err("ai_said_too_much")),
+            (
+                "Sixty bytes of words without any end of a sentence are cut after one",
+                Ok("Sixty bytes of words without any end of a sentence are cut"),
+            ),
         ] {
             assert_eq!(checked(said, &named, LIMIT).as_deref().map_err(|e| *e), expected, "{said}");
         }

@@ -33,8 +33,8 @@ pub static KIND: Kind = Kind {
     on_given_up: leave,
 };
 
-/// Pages that are read at most; each has twenty conversations.
-const PAGES: u32 = 100;
+/// Pages that are read at most, a second each, should Meta's list never end; each has twenty conversations.
+const PAGES: u32 = 10_000;
 /// Between two pages of one account.
 const PAUSE: Millis = SECOND;
 /// How much earlier than that is looked: Meta's clock, and what was on its way.
@@ -121,8 +121,9 @@ fn run<'a>(ledger: &'a Ledger, job: &'a Job) -> BoxFuture<'a, Result<Finish, Han
             .collect();
         let files = stored.with_files.into_iter();
         follow.extend(files.map(|one| attachment_fetch::job(one, connection.organization_id, connection.id)));
-        let more = next.filter(|_| !reached && now_page.page + 1 < PAGES);
-        let ended = more.is_none();
+        let next = next.filter(|_| !reached);
+        let ended = next.is_none();
+        let more = next.filter(|_| now_page.page + 1 < PAGES);
         if let Some(cursor) = more {
             let (begun_at, next_page) = (Some(begun_at), now_page.page + 1);
             let payload = Payload { cursor, begun_at, page: next_page, found: total, ..now_page };
@@ -131,7 +132,7 @@ fn run<'a>(ledger: &'a Ledger, job: &'a Job) -> BoxFuture<'a, Result<Finish, Han
                     .run_at(now + PAUSE)
                     .trace(job.trace_id.clone()),
             );
-        } else {
+        } else if ended {
             backfill::done(&tx, connection.id, begun_at).await?;
         }
         ledger.enqueue(&mut tx, follow).await?;

@@ -7,7 +7,7 @@ use crate::ledger::enqueue::NewJob;
 use crate::outcome::Outcome;
 use crate::policy::{Policy, STANDARD};
 use crate::queue::Queue;
-use domain::clock::{DAY, MINUTE, Millis};
+use domain::clock::{DAY, MINUTE, Millis, SECOND};
 use domain::connections;
 use entities::job::Model as Job;
 use futures::future::BoxFuture;
@@ -28,8 +28,10 @@ pub static KIND: Kind = Kind {
 
 /// How often.
 pub const EVERY: Millis = DAY;
-/// Over how long the looks after an outage are spread.
+/// Over how long the looks after an outage are spread at most.
 const AFTER_OUTAGE: Millis = 10 * MINUTE;
+/// Looks that begin within a second, where there are few.
+const LOOKS_PER_SECOND: i64 = 2;
 const BATCH: u64 = 500;
 
 #[derive(Debug, Default, Deserialize, Serialize)]
@@ -54,15 +56,20 @@ fn run<'a>(ledger: &'a Ledger, job: &'a Job) -> BoxFuture<'a, Result<Finish, Han
         let (spread, look): (_, fn(Uuid, Uuid) -> NewJob) =
             if outage { (AFTER_OUTAGE, conversations_reconcile::soon) } else { (EVERY, conversations_reconcile::job) };
         let ctx = ledger.context();
-        let (mut after, mut looks) = (Uuid::nil(), 0);
+        let (mut after, mut looks, mut begun_with) = (Uuid::nil(), 0, 0_i64);
         loop {
             let page = connections::to_check(ctx.db.read(), after, BATCH).await?;
             let Some((last, _)) = page.last() else { break };
             after = *last;
             let now = ledger.now();
+            // No longer than so many looks need.
+            let number = i64::try_from(page.len()).unwrap_or(i64::MAX);
+            let within = (begun_with + number).saturating_mul(SECOND) / LOOKS_PER_SECOND;
+            let within = within.clamp(1, spread);
+            begun_with += number;
             let jobs = page
                 .iter()
-                .map(|(id, organization)| look(*id, *organization).run_at(now + rand::random_range(0..spread)));
+                .map(|(id, organization)| look(*id, *organization).run_at(now + rand::random_range(0..within)));
             let mut tx = ctx.db.begin().await?;
             looks += ledger.enqueue(&mut tx, jobs.collect()).await?.len();
             tx.commit().await?;

@@ -12,12 +12,13 @@ use crate::queue::Queue;
 use crate::run;
 use domain::clock::{MINUTE, Millis, SECOND};
 use domain::connections::open_token;
+use domain::db::Tx;
 use domain::outbound::{self, Outgoing};
 use entities::job::Model as Job;
 use entities::message;
 use futures::future::BoxFuture;
 use meta::{ConversationMessage, Operation};
-use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QuerySelect};
+use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, PaginatorTrait as _, QueryFilter, QuerySelect};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use std::collections::HashSet;
@@ -128,6 +129,15 @@ async fn known_mids(
     Ok(known.into_iter().collect())
 }
 
+async fn is_anothers(tx: &Tx, outgoing: &Outgoing, mid: &str) -> Result<bool, DbErr> {
+    let others = message::Entity::find()
+        .filter(message::Column::ConversationId.eq(outgoing.message.conversation_id))
+        .filter(message::Column::ExternalId.eq(mid))
+        .filter(message::Column::Id.ne(outgoing.message.id))
+        .filter(message::Column::Origin.ne("external"));
+    Ok(others.count(tx.conn()).await? > 0)
+}
+
 async fn write(
     ledger: &Ledger,
     job: &Job,
@@ -138,6 +148,11 @@ async fn write(
     let now = ledger.now();
     let mut tx = ledger.context().db.begin().await?;
     still_held(&tx, [job]).await?;
+    // Read before, and meanwhile another of ours may have turned out to be it.
+    let found = match found {
+        Some(found) if is_anothers(&tx, outgoing, &found.mid).await? => None,
+        other => other,
+    };
     let result = match (found, LOOKS.get(number + 1)) {
         (Some(found), _) => {
             outbound::sent(&tx, outgoing.message.id, &found.mid, found.created_ms, now).await?;

@@ -14,12 +14,13 @@ use crate::policy::{Policy, STANDARD};
 use crate::queue::Queue;
 use crate::run;
 use aftermath::Aftermath;
-use domain::clock::{HOUR, Millis};
+use domain::clock::{HOUR, Millis, SECOND};
 use domain::compose::EARLIER_PART;
 use domain::connections::open_token;
 use domain::db::{Tx, is_unavailable};
 use domain::id::IdKind;
 use domain::outbound::{self, Outgoing, Trouble};
+use domain::replies;
 use domain::window::{self, Leave};
 use entities::job::Model as Job;
 use entities::message;
@@ -42,6 +43,8 @@ pub static KIND: Kind = Kind {
 
 /// How often a message waiting for its account to be reconnected is looked at without being woken.
 const RECHECK: Millis = HOUR;
+/// What is older than this when it leaves has waited, and is looked at again.
+const WAITED: Millis = 5 * SECOND;
 /// Between tries to write down an answer while the database is away.
 const WRITE_PAUSE: Duration = Duration::from_millis(500);
 
@@ -111,7 +114,8 @@ enum No {
     Never(Trouble),
 }
 
-/// What our own rules say before Meta is asked: the window, the account's state, the part before it.
+/// What our own rules say before Meta is asked: the window, the account's state, the part before it, and for an automatic reply
+/// that has waited, whether it is still wanted.
 async fn allowed(ledger: &Ledger, outgoing: &Outgoing) -> Result<Result<Leave, No>, DbErr> {
     let (now, ctx) = (ledger.now(), ledger.context());
     let never = |class: &str, sentence: &str| {
@@ -119,6 +123,15 @@ async fn allowed(ledger: &Ledger, outgoing: &Outgoing) -> Result<Result<Leave, N
     };
     if outbound::earlier_part_failed(ctx.db.read(), &outgoing.message).await? {
         return Ok(Err(never(EARLIER_PART, "An earlier part of this text was not sent.")));
+    }
+    if now - outgoing.message.created_at >= WAITED
+        && let Some(class) = replies::withdrawn(ctx.db.read(), outgoing).await?
+    {
+        let sentence = match class {
+            "person_answered" => "A person answered before this automatic reply could be sent.",
+            _ => "Automatic replies were turned off before this one could be sent.",
+        };
+        return Ok(Err(never(class, sentence)));
     }
     let by_hand = outgoing.message.by_hand;
     let (leave, ends) = match window::judge(outgoing.last_inbound_at, now, by_hand, ctx.settings.human_agent) {

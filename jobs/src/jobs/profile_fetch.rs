@@ -11,7 +11,7 @@ use crate::policy::{Policy, STANDARD};
 use crate::queue::Queue;
 use crate::run;
 use domain::connections::open_token;
-use domain::inbox::contacts::{self, Found};
+use domain::inbox::contacts::{self, Answer, Found};
 use domain::outbound::route_of;
 use entities::job::Model as Job;
 use entities::{connection, contact};
@@ -31,6 +31,9 @@ pub static KIND: Kind = Kind {
     on_lapse: run_again,
     on_given_up: leave,
 };
+
+/// Meta's code for a person who has not written yet, as far as it knows (fact sheet §6.5).
+const NOT_YET: i64 = 230;
 
 #[derive(Debug, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -66,10 +69,10 @@ fn run<'a>(ledger: &'a Ledger, job: &'a Job) -> BoxFuture<'a, Result<Finish, Han
             _ => {}
         }
         let Ok(token) = open_token(ctx, &connection) else { return skip("no_token") };
-        let (found, result) = match ctx.meta.profile(route_of(&connection), &token, &contact.external_id).await {
+        let (answer, result) = match ctx.meta.profile(route_of(&connection), &token, &contact.external_id).await {
             Ok(profile) => {
                 let meta::Profile { name, username, picture_url } = profile;
-                (Some(Found { name, username, picture_url }), json!({ "profile": "known" }))
+                (Answer::Known(Found { name, username, picture_url }), json!({ "profile": "known" }))
             }
             Err(error) => {
                 let understood = understand(Operation::ReadProfile, &error);
@@ -78,8 +81,9 @@ fn run<'a>(ledger: &'a Ledger, job: &'a Job) -> BoxFuture<'a, Result<Finish, Han
                 if understood.passes() && understood.classified.class != ErrorClass::RateLimited {
                     return Ok(Finish::Outcome(understood.outcome(ledger.now(), None)));
                 }
+                let not_yet = error.code == Some(NOT_YET);
                 (
-                    None,
+                    if not_yet { Answer::NotYet } else { Answer::Refused },
                     json!({ "profile": "refused", "why": understood.failure.message, "code": understood.failure.code }),
                 )
             }
@@ -87,7 +91,7 @@ fn run<'a>(ledger: &'a Ledger, job: &'a Job) -> BoxFuture<'a, Result<Finish, Han
         let now = ledger.now();
         let tx = ctx.db.begin().await?;
         still_held(&tx, [job]).await?;
-        contacts::profile(&tx, contact_id, found, now).await?;
+        contacts::profile(&tx, contact_id, answer, now).await?;
         let decision = decide(job, Outcome::Completed(result), now, 0.5);
         settle(&tx, job, &decision, now).await?;
         tx.commit().await?;

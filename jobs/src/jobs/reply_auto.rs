@@ -11,7 +11,7 @@ use crate::policy::STANDARD;
 use crate::queue::Queue;
 use crate::run;
 use ai::AiError;
-use domain::clock::SECOND;
+use domain::clock::{Millis, SECOND};
 use domain::replies::{self, Asked, Decision, Question, Source};
 use entities::job::Model as Job;
 use entities::{connection, message};
@@ -49,7 +49,20 @@ fn run<'a>(ledger: &'a Ledger, job: &'a Job) -> BoxFuture<'a, Result<Finish, Han
             let mut tx = ledger.context().db.begin().await?;
             still_held(&tx, [job]).await?;
             let result = match replies::decide(&tx, ledger.context(), message_id, asked).await? {
+                // The model's failure passes, and nothing else can be said instead.
+                Decision::Skip(reason @ (BUSY | "ai_unavailable" | "ai_too_slow")) => {
+                    tx.rollback().await?;
+                    let failure =
+                        Failure::new(reason, "The model did not answer, and the account has no words of its own.");
+                    return Ok(Finish::Outcome(Outcome::Retry(failure, None)));
+                }
                 Decision::Skip(reason) => json!({ "skipped": reason }),
+                Decision::Introduce => {
+                    tx.rollback().await?;
+                    let failure =
+                        Failure::new("no_name_yet", "The reply names the customer, whom Meta is about to name.");
+                    return Ok(Finish::Outcome(Outcome::Snooze(failure, ledger.now() + SECOND)));
+                }
                 Decision::Reply(message, source) => {
                     ledger.enqueue(&mut tx, vec![message_send::job(&message, job.trace_id.clone())]).await?;
                     shown(&message, source)
@@ -57,11 +70,12 @@ fn run<'a>(ledger: &'a Ledger, job: &'a Job) -> BoxFuture<'a, Result<Finish, Han
                 Decision::Ask(question) => {
                     // No call to anybody within a transaction; all is decided anew with the answer.
                     tx.rollback().await?;
-                    let Some(answer) = ask(ledger, &question).await else {
-                        let failure = Failure::new("model_busy", "The model has enough to answer; this one waits.");
-                        let again = ledger.now() + rand::random_range(SECOND..3 * SECOND);
+                    let answer = ask(ledger, &question).await;
+                    if answer == Err(BUSY) && ledger.now() - job.created_at < BUSY_FOR {
+                        let failure = Failure::new(BUSY, "The model has enough to answer; this one waits.");
+                        let again = ledger.now() + rand::random_range(2 * SECOND..6 * SECOND);
                         return Ok(Finish::Outcome(Outcome::Snooze(failure, again)));
-                    };
+                    }
                     asked = Some(answer);
                     continue;
                 }
@@ -76,27 +90,30 @@ fn run<'a>(ledger: &'a Ledger, job: &'a Job) -> BoxFuture<'a, Result<Finish, Han
     })
 }
 
+/// The model has enough to answer, and nobody waits for it here: people's messages need the places of this queue, too.
+const BUSY: &str = "ai_busy";
+/// For how long a reply waits for a busy model before the account's own words follow.
+const BUSY_FOR: Millis = 30 * SECOND;
+
 /// What the model says. Whatever goes wrong with it is no reason to let a customer wait: the account's own words follow.
-/// Nothing while it has enough to answer: people's messages need the places of this queue, too.
-async fn ask(ledger: &Ledger, question: &Question) -> Option<Asked> {
-    let Some(client) = &ledger.context().ai else { return Some(Err("ai_not_configured")) };
+async fn ask(ledger: &Ledger, question: &Question) -> Asked {
+    let Some(client) = &ledger.context().ai else { return Err("ai_not_configured") };
     let begun = Instant::now();
     let answer = client.complete(&question.0).await;
     metrics::histogram!("retail_assist_ai_seconds").record(begun.elapsed().as_secs_f64());
-    if answer == Err(AiError::Busy) {
-        return None;
-    }
-    Some(answer.map_err(|error| {
-        tracing::warn!(%error, "the model had no answer");
+    answer.map_err(|error| {
+        if error != AiError::Busy {
+            tracing::warn!(%error, "the model had no answer");
+        }
         match error {
-            AiError::Busy => "ai_busy",
+            AiError::Busy => BUSY,
             AiError::Refused => "ai_refused",
             AiError::Timeout => "ai_too_slow",
             AiError::Unavailable(_) => "ai_unavailable",
             AiError::Misconfigured(_) => "ai_misconfigured",
             AiError::Unreadable => "ai_unreadable",
         }
-    }))
+    })
 }
 
 fn shown(message: &message::Model, source: Source) -> Value {

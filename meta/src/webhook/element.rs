@@ -194,8 +194,11 @@ fn reaction(inner: &Fields<'_>) -> Result<EventBody, &'static str> {
 }
 
 fn edit(inner: &Fields<'_>) -> Result<EventBody, &'static str> {
-    let num_edit = inner.integer("num_edit").and_then(|number| u32::try_from(number).ok()).unwrap_or(0);
-    Ok(EventBody::Edit { mid: mid(inner)?, text: inner.text("text"), num_edit })
+    let text = inner.text("text");
+    let number = inner.integer("num_edit").and_then(|number| u32::try_from(number).ok());
+    // Documented with a placeholder for a number: where none can be read, new words tell that it was edited.
+    let num_edit = number.unwrap_or_else(|| u32::from(text.is_some()));
+    Ok(EventBody::Edit { mid: mid(inner)?, text, num_edit })
 }
 
 fn mid(inner: &Fields<'_>) -> Result<String, &'static str> {

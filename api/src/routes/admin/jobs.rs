@@ -112,8 +112,8 @@ impl JobRoutes {
         state: Query<Option<JobState>>,
         /// E.g. `message.send`.
         kind: Query<Option<String>>,
-        /// 1 to 100.
-        #[oai(name = "limit", validator(minimum(value = "1"), maximum(value = "100")))]
+        /// From 1; a page has 100 at most.
+        #[oai(name = "limit", validator(minimum(value = "1")))]
         page: Query<Option<u64>>,
         cursor: Query<Option<String>>,
     ) -> Result<Json<JobList>, Problem> {

@@ -23,18 +23,18 @@ async fn two_bots_talk_for_a_day_and_the_shop_says_twenty_things() {
         }
         talks.logins.control("/sandbox/bots", bot).await;
     }
-    let mut first = Vec::new();
+    let mut first = 0;
     for step in 0..(24 * HOUR / (10 * MINUTE)) {
         for account in [&talks.instagram, &talks.page] {
             talks.dm(account, echo, json!({ "text": format!("Anybody there? {step}") })).await;
         }
         talks.dm(&talks.instagram, stubborn, json!({ "text": "I am a machine." })).await;
         if step == 0 {
-            first = vec![talks.sent(&talks.instagram, echo).await.len(), talks.sent(&talks.page, echo).await.len()];
+            first = talks.sent(&talks.page, echo).await.len();
         }
         talks.logins.advance(10 * MINUTE).await;
     }
-    assert_eq!(first, [5, 5], "in the first ten minutes");
+    assert_eq!(first, MOST_OF_A_DAY, "as fast as they can");
     for account in [&talks.instagram, &talks.page] {
         assert_eq!(talks.sent(account, echo).await.len(), MOST_OF_A_DAY);
     }

@@ -231,6 +231,25 @@ async fn what_is_said_of_a_message_is_shown_on_it() {
         line("read, by message", json!({ "read": { "mid": "$ANSWER" } }), json!([answer("read"), hello]), "read updated: read")
             .after_answer(),
         line(
+            "read, by message, with the time of another clock",
+            json!({ "timestamp": 1_614_000_000_000_u64, "read": { "mid": "$ANSWER" } }),
+            json!([answer("read"), hello]),
+            "read updated: read",
+        )
+        .after_answer(),
+        line("read, of a message we never saw", json!({ "read": { "mid": "never" } }), json!([answer("sent"), hello]),
+            "read updated: read")
+        .after_answer(),
+        line(
+            "the shop's own words, without a mark",
+            json!({ "sender": { "id": "$ACCOUNT" }, "recipient": { "id": "$PERSON" },
+                "message": { "mid": "own", "text": "it is me" } }),
+            json!([{ "origin": "external", "direction": "outbound", "text": "it is me", "status": "sent" }, hello]),
+            "message stored",
+        )
+        .after_hello()
+        .talk(json!({ "unreadCount": 1 })),
+        line(
             "edited",
             json!({ "message_edit": { "mid": "$HELLO", "text": "Hello!", "num_edit": 1 } }),
             with(json!({ "text": "Hello!", "editedAt": "*" })),

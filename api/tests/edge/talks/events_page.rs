@@ -191,6 +191,13 @@ async fn what_is_said_of_a_message_is_shown_on_it() {
         line("delivered, without ids", json!({ "delivery": { "watermark": now + 3_600_000 } }), json!([answer("delivered"), hello]),
             "delivery updated: delivery")
         .after_answer(),
+        line(
+            "delivered, by name, with the time of another clock",
+            json!({ "delivery": { "mids": ["$ANSWER"], "watermark": 1_458_668_856_253_u64 } }),
+            json!([answer("delivered"), hello]),
+            "delivery updated: delivery",
+        )
+        .after_answer(),
         line("delivered before it was sent", json!({ "delivery": { "watermark": 1_458_668_856_253_u64 } }),
             json!([answer("sent"), hello]), "delivery updated: delivery")
         .after_answer(),
@@ -210,6 +217,22 @@ async fn what_is_said_of_a_message_is_shown_on_it() {
             "message_edit updated: message_edit",
         )
         .after_hello(),
+        line(
+            "edited, without a number",
+            json!({ "message_edit": { "mid": "$HELLO", "text": "Hello!", "num_edit": "<NUM_EDIT>" } }),
+            json!({ "text": "Hello!", "editedAt": "*" }),
+            "message_edit updated: message_edit",
+        )
+        .after_hello(),
+        line(
+            "the shop's own words, without a mark",
+            json!({ "sender": { "id": "$ACCOUNT" }, "recipient": { "id": "$PERSON" },
+                "message": { "mid": "m_own", "text": "it is me" } }),
+            json!([{ "origin": "external", "direction": "outbound", "text": "it is me", "status": "sent" }, hello]),
+            "message stored",
+        )
+        .after_hello()
+        .talk(json!({ "unreadCount": 1 })),
         line(
             "unsent",
             json!({ "message": { "mid": "$HELLO", "is_deleted": true } }),

@@ -5,7 +5,7 @@ use super::shop::{ANN, BEN};
 use super::{Account, Talks};
 use crate::world::{Answer, Caller};
 use domain::api_keys::Scope;
-use domain::clock::MINUTE;
+use domain::clock::{DAY, MINUTE};
 use domain::id::{IdKind, new_id};
 use entities::job;
 use futures::future::join_all;
@@ -217,6 +217,29 @@ async fn an_operator_decides_about_what_is_unknown_and_nothing_else() {
     assert_eq!((&trail[0]["action"], &trail[0]["target"]), (&json!("message.dismissed"), &unknown["id"]));
     assert_eq!(trail[0]["reason"], "The customer has called");
     assert!(trail[0]["actor"].as_str().unwrap().starts_with("key_"), "{trail:?}");
+    talks.stop().await;
+}
+
+/// What was meant to be sent again and is refused by our own rules may have been sent the first time all the same.
+#[tokio::test]
+async fn a_forced_resend_that_does_not_leave_is_as_unknown_as_before() {
+    let mut talks = Talks::new().await;
+    let force = talks.operator(&[Scope::JobsForce]).await;
+    let talk = talks.talk(&talks.instagram, ANN).await;
+    let unknown = silent(&talks, &talk, "Perhaps").await;
+    talks.pause(true).await;
+    assert_eq!(act(&talks, &force, &unknown, "force-resend", json!("The customer asked")).await.status, 200);
+    talks.logins.advance(DAY).await;
+    talks.pause(false).await;
+    talks.later(0).await;
+    let shown = talks.now(&talk, &unknown).await;
+    assert_eq!((&shown["status"], &shown["error"]["class"]), (&json!("unknown"), &json!("unknown_outcome")));
+    let why = shown["error"]["message"].as_str().unwrap();
+    assert!(why.contains("More than 24 hours"), "{why}");
+    assert_eq!(talks.retry(&talk, &unknown).await.code(), "not_failed");
+    let first = talks.sent(&talks.instagram, ANN).await.remove(0);
+    talks.event(&talks.instagram, "messaging", echo_of(&talks, &first).await).await;
+    assert_eq!(talks.sent(&talks.instagram, ANN).await.len(), 1, "sent once");
     talks.stop().await;
 }
 

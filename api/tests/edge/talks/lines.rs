@@ -30,7 +30,7 @@ pub struct Line {
 
 /// `comes` is an element without its parties; `shows` is the one message of the conversation, or all of them, newest first, or
 /// null where there is no conversation, and names what matters; `outcome` is "kind outcome: reason". In all of them `$MEDIA` is
-/// where files are, `"*"` is whatever there is.
+/// where files are, `$ACCOUNT` and `$PERSON` are the parties, `"*"` is whatever there is.
 pub fn line(what: &'static str, comes: Value, shows: Value, outcome: &str) -> Line {
     let outcome = outcome.to_owned();
     Line { what, comes, shows, outcome, before: Before::Nothing, field: "messaging", talk: Value::Null }
@@ -85,7 +85,11 @@ impl Talks {
     }
 
     async fn play_one(&self, account: &Account, operator: &Caller, person: &str, line: Line) -> Result<(), String> {
-        let mut words = vec![("$MEDIA", format!("{}/media", self.logins.sandbox)), ("$PERSON", person.to_owned())];
+        let mut words = vec![
+            ("$MEDIA", format!("{}/media", self.logins.sandbox)),
+            ("$PERSON", person.to_owned()),
+            ("$ACCOUNT", account.external_id.clone()),
+        ];
         if line.before != Before::Nothing {
             words.push(("$HELLO", self.dm(account, person, json!({ "text": "Hello?" })).await));
             let hello = self.messages(account, person).await.remove(0);

@@ -202,6 +202,36 @@ async fn a_template_that_answers_is_kept_and_fits() {
 }
 
 #[tokio::test]
+async fn what_is_done_to_a_template_at_once_is_done_one_after_the_other() {
+    let talks = Talks::new().await;
+    let auto = format!("/api/meta/connections/{}/auto-reply", talks.page.id);
+    for round in 0..10 {
+        let id = talks.template(&format!("Round {round}"), "Hi", &[]).await;
+        let path = format!("/api/templates/{id}");
+        // Two people change it, each another part.
+        let (renamed, reworded) = tokio::join!(
+            talks.send("PATCH", &path, json!({ "name": format!("Named {round}") })),
+            talks.send("PATCH", &path, json!({ "text": "Hello" })),
+        );
+        assert_eq!((renamed.status, reworded.status), (200, 200));
+        let now = talks.get(&path).await;
+        assert_eq!((&now["name"], &now["text"]), (&json!(format!("Named {round}")), &json!("Hello")));
+        // One deletes it while another begins to answer with it.
+        let (chosen, deleted) = tokio::join!(
+            talks.send("PUT", &auto, json!({ "mode": "template", "templateId": id })),
+            talks.send("DELETE", &path, Value::Null),
+        );
+        match (chosen.status, deleted.status) {
+            (200, 409) => assert_eq!(talks.get(&path).await["id"], id),
+            (422, 204) => assert_eq!(chosen.code(), "unknown_template"),
+            both => panic!("{both:?}"),
+        }
+        talks.reply_with(&talks.page, json!({ "mode": "off", "text": "Another" })).await;
+    }
+    talks.stop().await;
+}
+
+#[tokio::test]
 async fn a_keyword_has_its_own_answer() {
     let talks = Talks::new().await;
     let ada = json!({ "accountId": talks.page.external_id, "id": ANN, "name": "Ada Lovelace" });
