@@ -95,6 +95,17 @@ mod tests {
     }
 
     #[test]
+    fn a_clock_that_stands_shows_what_it_was_set_to() {
+        // Real time goes on between the two.
+        for at in 1_790_000_000_000..1_790_000_200_000 {
+            let mut clock = Clock::default();
+            clock.freeze(true);
+            clock.set(at);
+            assert_eq!(clock.now(), at);
+        }
+    }
+
+    #[test]
     fn all_forms_of_time() {
         assert_eq!(rfc3339(1_790_000_000_123), "2026-09-21T14:13:20.123Z");
         assert_eq!(graph_time(1_790_000_000_123), "2026-09-21T14:13:20+0000");

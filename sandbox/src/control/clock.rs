@@ -33,14 +33,15 @@ pub(crate) fn change(world: &mut World, input: &Input) -> Answer {
     let set = wanted.set.as_ref().map(moment).transpose()?;
     let advance = wanted.advance_seconds.map(milliseconds).transpose()?;
     let mut clock = world.clock;
+    // First of all: a clock that is stopped shows what it is set to, to the millisecond.
+    if let Some(freeze) = wanted.freeze {
+        clock.freeze(freeze);
+    }
     if let Some(at) = set {
         clock.set(at);
     }
     if let Some(ms) = advance {
         clock.advance(ms);
-    }
-    if let Some(freeze) = wanted.freeze {
-        clock.freeze(freeze);
     }
     if !(0..=2 * FARTHEST_MS).contains(&clock.now()) {
         return Err(ControlError::invalid("the clock goes from 1970 to about 2170"));

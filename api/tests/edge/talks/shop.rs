@@ -70,7 +70,11 @@ impl Talks {
         self.logins
             .until(status, || async {
                 let now = self.now(talk, message).await;
-                if now["status"] == status { Ok(now) } else { Err(now.to_string()) }
+                if now["status"] == status {
+                    return Ok(now);
+                }
+                let (jobs, conversation) = (self.logins.jobs("message.send").await, self.get(talk).await);
+                Err(format!("{now}\n{conversation}\n{jobs:?}"))
             })
             .await
     }
