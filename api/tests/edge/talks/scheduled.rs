@@ -5,8 +5,10 @@ use super::shop::{ANN, BEN, CLEO, id_of, refusal};
 use crate::world::Answer;
 use domain::clock::{DAY, HOUR, MINUTE, Millis, rfc3339};
 use domain::id::{IdKind, new_id};
-use entities::template;
+use entities::{scheduled_message, template};
 use futures::future::join_all;
+use jobs::jobs::message_send_scheduled;
+use jobs::ledger::operate;
 use sea_orm::EntityTrait as _;
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -200,6 +202,41 @@ async fn what_waits_is_changed_and_what_is_cancelled_is_not_sent() {
     for (method, path) in [("GET", &unknown), ("PATCH", &unknown), ("DELETE", &unknown)] {
         assert_eq!(talks.send(method, path, json!({ "text": "x" })).await.code(), "not_found");
     }
+    talks.stop().await;
+}
+
+/// Its job may run at any time, and the job of what it was before it was changed may still be there.
+#[tokio::test]
+async fn neither_an_operators_hurry_nor_an_outdated_job_sends_it_early() {
+    let talks = Talks::new().await;
+    let talk = talks.talk(&talks.page, ANN).await;
+    let path = talks.scheduled(&talk, HOUR, json!({ "text": "Later" })).await;
+    let world = &talks.logins.world;
+    let now = world.ctx.now();
+    let before = scheduled_message::Entity::find().one(world.ctx.db.read()).await.unwrap().unwrap();
+    let hurry = async || {
+        let job = talks.logins.jobs("message.send_scheduled").await.remove(0);
+        let tx = world.ctx.db.begin().await.unwrap();
+        assert!(operate::run_now(&tx, job.id, world.ctx.now()).await.unwrap(), "{job:?}");
+        tx.commit().await.unwrap();
+        talks.settled().await;
+        ticks_pass().await;
+        assert_eq!((&talks.get(&path).await["status"], talks.sends().await), (&json!("scheduled"), 0));
+    };
+    hurry().await;
+    talks.done("PATCH", &path, json!({ "dueAt": rfc3339(now + 3 * HOUR) })).await;
+    hurry().await;
+    let mut tx = world.ctx.db.begin().await.unwrap();
+    world.ledger.enqueue(&mut tx, vec![message_send_scheduled::job(&before)]).await.unwrap();
+    tx.commit().await.unwrap();
+    talks.logins.advance(2 * HOUR).await;
+    talks.settled().await;
+    ticks_pass().await;
+    assert_eq!((&talks.get(&path).await["status"], talks.sends().await), (&json!("scheduled"), 0));
+    talks.logins.advance(HOUR).await;
+    talks.until_over(&path, "released").await;
+    talks.settled().await;
+    assert_eq!(talks.texts(&talks.page, ANN).await, ["Later"]);
     talks.stop().await;
 }
 
