@@ -3,6 +3,7 @@
 
 use crate::shop::{ACCOUNT, REPLY, Shop};
 use domain::connections::LoginRoute;
+use domain::outbound;
 use serde_json::json;
 use std::time::Duration;
 
@@ -34,6 +35,29 @@ async fn an_echo_is_merged_after_the_answer_and_before_it() {
     shop.job_is("message.send", "completed").await;
     let reply = shop.reply_is("sent").await;
     assert_eq!((reply.external_id.as_deref(), shop.usage("auto_replies").await), (Some(mid.as_str()), 1));
+}
+
+/// That Meta has it is a fact; what is thought of the answer to the send changes nothing any more.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_an_echo_has_settled_stays_sent() {
+    let mut shop = Shop::new().await;
+    shop.fault("rate_limit", json!({ "params": { "code": 613, "minutes": 1 } })).await;
+    shop.dm(ANN, "hello").await;
+    shop.job_is("message.send", "snoozed").await;
+    shop.stop_workers().await;
+    let reply = shop.reply_is("queued").await;
+    let ctx = shop.ledger.context();
+    let tx = ctx.db.begin().await.unwrap();
+    assert!(outbound::begin(&tx, reply.id, ctx.now()).await.unwrap());
+    outbound::sent(&tx, reply.id, "m_x", Some(ctx.now()), ctx.now()).await.unwrap();
+    let trouble = outbound::Trouble { class: "permanent".to_owned(), ..outbound::Trouble::default() };
+    outbound::requeue(&tx, reply.id).await.unwrap();
+    outbound::refuse(&tx, reply.id, &trouble).await.unwrap();
+    outbound::fail(&tx, reply.id, &trouble).await.unwrap();
+    outbound::unknown(&tx, reply.id, &trouble).await.unwrap();
+    tx.commit().await.unwrap();
+    let reply = shop.reply_is("sent").await;
+    assert_eq!((reply.external_id.as_deref(), reply.error_class), (Some("m_x"), None));
 }
 
 #[tokio::test(flavor = "multi_thread")]
