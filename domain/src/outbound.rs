@@ -133,32 +133,36 @@ pub struct Trouble {
     pub sentence: String,
 }
 
-/// Provably not sent, and to be tried again: back to `queued`, as if it had never been on its way.
-pub async fn requeue(tx: &Tx, message_id: Uuid) -> Result<(), DbErr> {
+/// Provably not sent, and to be tried again: back to `queued`, as it was `before` it was on its way.
+pub async fn requeue(tx: &Tx, before: &message::Model) -> Result<(), DbErr> {
     let back = message::Entity::update_many()
         .col_expr(message::Column::Status, Expr::value("queued"))
-        .col_expr(message::Column::SendingAt, Expr::value(None::<Millis>))
-        .filter(message::Column::Id.eq(message_id))
+        .col_expr(message::Column::SendingAt, Expr::value(before.sending_at))
+        .filter(message::Column::Id.eq(before.id))
         // An echo may have settled it meanwhile, and stands.
         .filter(message::Column::Status.eq("sending"));
     change(tx, back).await.map(|_| ())
 }
 
-/// Meta refused it: not sent, and never will be.
-pub async fn fail(tx: &Tx, message_id: Uuid, trouble: &Trouble) -> Result<(), DbErr> {
-    leave(tx, message_id, &["queued", "sending"], "failed", Some(trouble)).await
+/// Meta refused it: not sent, and never will be. `before`: as it was when it waited.
+pub async fn fail(tx: &Tx, before: &message::Model, trouble: &Trouble) -> Result<(), DbErr> {
+    not_sent(tx, before, &["queued", "sending"], trouble).await
 }
 
-/// Not sent by our own decision; one that is on its way is left alone. What an operator wanted to send again may have been sent
-/// the first time, and that is as unknown as before.
-pub async fn refuse(tx: &Tx, message_id: Uuid, trouble: &Trouble) -> Result<(), DbErr> {
-    let row = message::Entity::find_by_id(message_id).one(tx.conn()).await?;
-    if row.is_none_or(|row| row.sending_at.is_none()) {
-        return leave(tx, message_id, &["queued"], "failed", Some(trouble)).await;
+/// Not sent by our own decision; one that is on its way is left alone. `before`: as it was when it waited.
+pub async fn refuse(tx: &Tx, before: &message::Model, trouble: &Trouble) -> Result<(), DbErr> {
+    not_sent(tx, before, &["queued"], trouble).await
+}
+
+/// What waits and has been on its way before was wanted again by an operator: the first time may have been successful, and that
+/// is as unknown as it was.
+async fn not_sent(tx: &Tx, before: &message::Model, from: &[&str], trouble: &Trouble) -> Result<(), DbErr> {
+    if before.sending_at.is_none() {
+        return leave(tx, before.id, from, "failed", Some(trouble)).await;
     }
     let sentence = format!("It was not sent again: {} {UNKNOWN}", trouble.sentence);
-    let trouble = Trouble { class: "unknown_outcome".to_owned(), code: None, sentence };
-    leave(tx, message_id, &["queued"], "unknown", Some(&trouble)).await
+    let trouble = Trouble { class: "unknown_outcome".to_owned(), code: trouble.code.clone(), sentence };
+    leave(tx, before.id, from, "unknown", Some(&trouble)).await
 }
 
 /// Nobody can say whether it was sent: shown as such, and never sent again by itself.

@@ -1,8 +1,8 @@
 //! Messages read back from Meta because no webhook told of them: stored as a webhook would have stored them, so that nothing
 //! is there twice however they come, and marked as read back.
 
-use super::attachments;
 use super::store::{self, Outcome, Routed};
+use super::{attachments, receipts};
 use crate::clock::{Millis, SECOND};
 use crate::context::Context;
 use crate::db::Tx;
@@ -116,6 +116,7 @@ async fn known_mids(
 /// time, what was shared, and what was answered. True when there are files to look at.
 pub(super) async fn complete(tx: &Tx, id: Uuid, told: &message::Model) -> Result<bool, DbErr> {
     use message::Column;
+    let Some(before) = message::Entity::find_by_id(id).one(tx.conn()).await? else { return Ok(false) };
     let done = message::Entity::update_many()
         .col_expr(Column::Kind, Expr::value(&told.kind))
         .col_expr(Column::Attachments, Expr::value(&told.attachments))
@@ -130,6 +131,9 @@ pub(super) async fn complete(tx: &Tx, id: Uuid, told: &message::Model) -> Result
         .exec(tx.conn())
         .await?;
     if done.rows_affected == 1 {
+        if before.direction == "outbound" {
+            receipts::keep(tx, before.conversation_id, &[], Some(before.sent_at), told.sent_at).await?;
+        }
         tx.note(told.organization_id, What::Message { conversation: told.conversation_id, id });
     }
     Ok(done.rows_affected == 1 && !attachments::named(told).is_empty())

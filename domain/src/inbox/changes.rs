@@ -127,8 +127,9 @@ impl Mark {
                 row.deleted_at = Some(row.deleted_at.map_or(*at, |earlier| earlier.min(*at)));
             }
             Self::Edit { at, number, text } => {
-                // Where Meta does not number them, the later one stands.
-                if (*number, Some(*at)) > (row.edits, row.edited_at) {
+                // Where Meta does not number them, the later one stands, and the same one again changes nothing.
+                let later = *number == row.edits && Some(*at) > row.edited_at && row.deleted_at.is_none();
+                if *number > row.edits || (later && *text != row.text) {
                     row.edits = *number;
                     row.edited_at = Some(*at);
                     if row.deleted_at.is_none() && text.is_some() {

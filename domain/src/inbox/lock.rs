@@ -31,6 +31,6 @@ pub(crate) async fn conversations(db: &impl ConnectionTrait, ids: &BTreeSet<Uuid
 }
 
 /// Locks one conversation.
-pub(crate) async fn conversation(db: &impl ConnectionTrait, id: Uuid) -> Result<(), DbErr> {
+pub async fn conversation(db: &impl ConnectionTrait, id: Uuid) -> Result<(), DbErr> {
     conversations(db, &BTreeSet::from([id])).await
 }

@@ -15,6 +15,7 @@ pub mod store;
 mod summary;
 pub mod threads;
 
+pub use lock::conversation as lock_conversation;
 pub use rows::WITHOUT_MID;
 
 pub(crate) use changes::catch_up;

@@ -187,7 +187,8 @@ impl Case {
     /// Whether the words name a contact of whom Meta is being asked just now.
     fn awaits_name(&self, words: &str, now: Millis) -> bool {
         self.contact.profile_state.is_none()
-            && now - self.inbound.created_at < INTRODUCED_WITHIN
+            // Another clock may be ahead.
+            && (0..INTRODUCED_WITHIN).contains(&(now - self.inbound.created_at))
             && variables::names_contact(words)
     }
 

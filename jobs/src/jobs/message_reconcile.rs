@@ -13,6 +13,7 @@ use crate::run;
 use domain::clock::{MINUTE, Millis, SECOND};
 use domain::connections::open_token;
 use domain::db::Tx;
+use domain::inbox::lock_conversation;
 use domain::outbound::{self, Outgoing};
 use entities::job::Model as Job;
 use entities::message;
@@ -148,12 +149,15 @@ async fn write(
     let now = ledger.now();
     let mut tx = ledger.context().db.begin().await?;
     still_held(&tx, [job]).await?;
-    // Read before, and meanwhile another of ours may have turned out to be it.
+    lock_conversation(tx.conn(), outgoing.message.conversation_id).await?;
+    let status = outbound::load(tx.conn(), outgoing.message.id).await?.and_then(|now| now.message.status);
+    // All was read before: meanwhile it may be settled, or another of ours may have turned out to be what was found.
     let found = match found {
         Some(found) if is_anothers(&tx, outgoing, &found.mid).await? => None,
         other => other,
     };
     let result = match (found, LOOKS.get(number + 1)) {
+        _ if status.as_deref() != Some("unknown") => json!({ "status": status }),
         (Some(found), _) => {
             outbound::sent(&tx, outgoing.message.id, &found.mid, found.created_ms, now).await?;
             json!({ "status": "sent", "externalId": found.mid })

@@ -70,7 +70,7 @@ fn run<'a>(ledger: &'a Ledger, job: &'a Job) -> BoxFuture<'a, Result<Finish, Han
             return broke_off(ledger, job, &outgoing).await;
         }
         let human_agent = ledger.context().settings.human_agent;
-        let leave = match allowed(ledger, &outgoing).await? {
+        let leave = match allowed(ledger, job, &outgoing).await? {
             Ok(leave) => leave,
             Err(No::Wait(failure, until)) => return Ok(Finish::Outcome(Outcome::Snooze(failure, until))),
             Err(No::Never(trouble)) => return refuse(ledger, job, &outgoing, &trouble).await,
@@ -116,7 +116,7 @@ enum No {
 
 /// What our own rules say before Meta is asked: the window, the account's state, the part before it, and for an automatic reply
 /// that has waited, whether it is still wanted.
-async fn allowed(ledger: &Ledger, outgoing: &Outgoing) -> Result<Result<Leave, No>, DbErr> {
+async fn allowed(ledger: &Ledger, job: &Job, outgoing: &Outgoing) -> Result<Result<Leave, No>, DbErr> {
     let (now, ctx) = (ledger.now(), ledger.context());
     let never = |class: &str, sentence: &str| {
         No::Never(Trouble { class: class.to_owned(), code: None, sentence: sentence.to_owned() })
@@ -124,7 +124,8 @@ async fn allowed(ledger: &Ledger, outgoing: &Outgoing) -> Result<Result<Leave, N
     if outbound::earlier_part_failed(ctx.db.read(), &outgoing.message).await? {
         return Ok(Err(never(EARLIER_PART, "An earlier part of this text was not sent.")));
     }
-    if now - outgoing.message.created_at >= WAITED
+    // Of the job: what somebody has just queued again is wanted.
+    if now - job.created_at >= WAITED
         && let Some(class) = replies::withdrawn(ctx.db.read(), outgoing).await?
     {
         let sentence = match class {
@@ -155,7 +156,7 @@ async fn refuse(ledger: &Ledger, job: &Job, outgoing: &Outgoing, trouble: &Troub
     let decision = decide(job, Outcome::Discard(failure), now, 0.5);
     let tx = ledger.context().db.begin().await?;
     settle(&tx, job, &decision, now).await?;
-    outbound::refuse(&tx, outgoing.message.id, trouble).await?;
+    outbound::refuse(&tx, &outgoing.message, trouble).await?;
     tx.commit().await?;
     run::log(job, &decision);
     Ok(Finish::Settled)
@@ -297,7 +298,7 @@ fn give_up<'a>(
                     code: failure.and_then(|failure| failure.code.clone()),
                     sentence: "This message was given up and will not be sent.".to_owned(),
                 };
-                outbound::refuse(tx, message_id, &trouble).await
+                outbound::refuse(tx, &outgoing.message, &trouble).await
             }
             _ => Ok(()),
         }

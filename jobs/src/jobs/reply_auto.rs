@@ -71,7 +71,7 @@ fn run<'a>(ledger: &'a Ledger, job: &'a Job) -> BoxFuture<'a, Result<Finish, Han
                     // No call to anybody within a transaction; all is decided anew with the answer.
                     tx.rollback().await?;
                     let answer = ask(ledger, &question).await;
-                    if answer == Err(BUSY) && ledger.now() - job.created_at < BUSY_FOR {
+                    if answer == Err(BUSY) && (0..BUSY_FOR).contains(&(ledger.now() - job.created_at)) {
                         let failure = Failure::new(BUSY, "The model has enough to answer; this one waits.");
                         let again = ledger.now() + rand::random_range(2 * SECOND..6 * SECOND);
                         return Ok(Finish::Outcome(Outcome::Snooze(failure, again)));

@@ -51,9 +51,9 @@ async fn what_an_echo_has_settled_stays_sent() {
     assert!(outbound::begin(&tx, reply.id, ctx.now()).await.unwrap());
     outbound::sent(&tx, reply.id, "m_x", Some(ctx.now()), ctx.now()).await.unwrap();
     let trouble = outbound::Trouble { class: "permanent".to_owned(), ..outbound::Trouble::default() };
-    outbound::requeue(&tx, reply.id).await.unwrap();
-    outbound::refuse(&tx, reply.id, &trouble).await.unwrap();
-    outbound::fail(&tx, reply.id, &trouble).await.unwrap();
+    outbound::requeue(&tx, &reply).await.unwrap();
+    outbound::refuse(&tx, &reply, &trouble).await.unwrap();
+    outbound::fail(&tx, &reply, &trouble).await.unwrap();
     outbound::unknown(&tx, reply.id, &trouble).await.unwrap();
     tx.commit().await.unwrap();
     let reply = shop.reply_is("sent").await;

@@ -162,7 +162,7 @@ async fn every_status_of_a_message_is_told() {
     let author = Author { user: None, by_hand: true };
     let words = Words::Text("On its way".to_owned());
     let tx = db.begin().await.unwrap();
-    compose::compose(&tx, &world.ctx, organization, conversation.id, id, &words, author).await.unwrap();
+    let made = compose::compose(&tx, &world.ctx, organization, conversation.id, id, &words, author).await.unwrap();
     tx.commit().await.unwrap();
     events.until("message", is("queued")).await;
     let trouble = Trouble { class: "permanent".to_owned(), code: None, sentence: "No.".to_owned() };
@@ -172,7 +172,7 @@ async fn every_status_of_a_message_is_told() {
     tx.commit().await.unwrap();
     events.until("message", is("sending")).await;
     let tx = db.begin().await.unwrap();
-    outbound::fail(&tx, id, &trouble).await.unwrap();
+    outbound::fail(&tx, &made[0], &trouble).await.unwrap();
     tx.commit().await.unwrap();
     assert_eq!(events.until("message", is("failed")).await["error"]["message"], "No.");
     let tx = db.begin().await.unwrap();

@@ -226,20 +226,37 @@ async fn a_forced_resend_that_does_not_leave_is_as_unknown_as_before() {
     let mut talks = Talks::new().await;
     let force = talks.operator(&[Scope::JobsForce]).await;
     let talk = talks.talk(&talks.instagram, ANN).await;
-    let unknown = silent(&talks, &talk, "Perhaps").await;
-    talks.pause(true).await;
-    assert_eq!(act(&talks, &force, &unknown, "force-resend", json!("The customer asked")).await.status, 200);
-    talks.logins.advance(DAY).await;
-    talks.pause(false).await;
-    talks.later(0).await;
-    let shown = talks.now(&talk, &unknown).await;
-    assert_eq!((&shown["status"], &shown["error"]["class"]), (&json!("unknown"), &json!("unknown_outcome")));
-    let why = shown["error"]["message"].as_str().unwrap();
-    assert!(why.contains("More than 24 hours"), "{why}");
-    assert_eq!(talks.retry(&talk, &unknown).await.code(), "not_failed");
-    let first = talks.sent(&talks.instagram, ANN).await.remove(0);
-    talks.event(&talks.instagram, "messaging", echo_of(&talks, &first).await).await;
-    assert_eq!(talks.sent(&talks.instagram, ANN).await.len(), 1, "sent once");
+    // Meta never took it, and nobody can know.
+    talks.fault_with("timeout_before_accept", 1, json!({ "ms": 4_000 })).await;
+    let unknown = talks.write(&talk, json!({ "text": "Perhaps" })).await;
+    talks.until_status(&talk, &unknown, "unknown").await;
+    // Meta refuses it; Meta wants it later, and then it is too late; it is too late before Meta is asked.
+    for (fault, why) in [
+        (Some("recipient_unavailable"), "It was not sent again"),
+        (Some("rate_limit"), "More than 24 hours"),
+        (None, "More than 24 hours"),
+    ] {
+        match fault {
+            Some(fault) => talks.logins.fault(fault, Some(1)).await,
+            None => talks.pause(true).await,
+        }
+        assert_eq!(act(&talks, &force, &unknown, "force-resend", json!("The customer asked")).await.status, 200);
+        if fault.is_some() {
+            talks.settled().await;
+        }
+        if fault != Some("recipient_unavailable") {
+            assert_eq!(talks.now(&talk, &unknown).await["status"], "queued");
+            talks.logins.advance(DAY).await;
+        }
+        talks.pause(false).await;
+        talks.later(0).await;
+        let shown = talks.now(&talk, &unknown).await;
+        assert_eq!((&shown["status"], &shown["error"]["class"]), (&json!("unknown"), &json!("unknown_outcome")));
+        assert!(shown["error"]["message"].as_str().unwrap().contains(why), "{shown}");
+        assert_eq!(talks.retry(&talk, &unknown).await.code(), "not_failed");
+        talks.logins.no_faults().await;
+    }
+    assert_eq!(talks.texts(&talks.instagram, ANN).await, Vec::<String>::new());
     talks.stop().await;
 }
 

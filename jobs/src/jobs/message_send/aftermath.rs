@@ -118,13 +118,15 @@ impl Aftermath {
             Self::Sent { mid, .. } => outbound::sent(tx, id, mid, None, now).await,
             Self::Unknown { failure } => outbound::unknown(tx, id, &trouble(failure, outbound::UNKNOWN)).await,
             Self::Again { failure } if decision.is_final() => {
-                outbound::fail(tx, id, &trouble(failure, "Meta could not be reached in time.")).await
+                outbound::fail(tx, &outgoing.message, &trouble(failure, "Meta could not be reached in time.")).await
             }
-            Self::Again { .. } | Self::Held { .. } | Self::Reconnect { .. } => outbound::requeue(tx, id).await,
+            Self::Again { .. } | Self::Held { .. } | Self::Reconnect { .. } => {
+                outbound::requeue(tx, &outgoing.message).await
+            }
             Self::Restricted { failure, classified } => {
-                outbound::fail(tx, id, &trouble(failure, classified.hint)).await
+                outbound::fail(tx, &outgoing.message, &trouble(failure, classified.hint)).await
             }
-            Self::Never { failure, hint } => outbound::fail(tx, id, &trouble(failure, hint)).await,
+            Self::Never { failure, hint } => outbound::fail(tx, &outgoing.message, &trouble(failure, hint)).await,
         }
     }
 }
