@@ -1,5 +1,5 @@
 //! `profile.fetch`: asks Meta who a contact is. Meta refuses it for many reasons that are nobody's fault, so a contact without a
-//! name is nothing unusual, and no message ever waits for it.
+//! name is nothing unusual; only an automatic reply that calls somebody new by name waits for it, for ten seconds at most.
 
 use super::meta_answer::understand;
 use super::{Finish, HandlerError, Kind, Run, leave, payload, run_again};

@@ -220,7 +220,7 @@ async fn an_operator_decides_about_what_is_unknown_and_nothing_else() {
     talks.stop().await;
 }
 
-/// What was meant to be sent again and is refused by our own rules may have been sent the first time all the same.
+/// What was meant to be sent again and is refused, by Meta or by our own rules, may have been sent the first time all the same.
 #[tokio::test]
 async fn a_forced_resend_that_does_not_leave_is_as_unknown_as_before() {
     let mut talks = Talks::new().await;
